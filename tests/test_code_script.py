@@ -118,3 +118,20 @@ def test_a_function_may_say_data_of_what_it_is_given():
         return {"W": np.outer(dq.data, x.data)}
 
     assert tg.check(E, backward)
+
+
+def test_updates_at_the_end_of_a_file_are_judged_on_what_they_were(tmp_path, capsys):
+    lines = "step_size = 0.1\ndelta = 2 * (h @ W2 - y) / len(y)\n"
+    below = "below = delta @ W2.T * (1 - h**2)\n"
+    updates = "W2 += -step_size * h.T @ delta\nW1 += -step_size * X.T @ below\n"
+    path = tmp_path / "trains.py"
+    path.write_text(START + LOSS + lines + below + updates)
+    assert main(["check", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "W2 += -step_size * h.T @ delta" in told
+    assert "a step of descent" in " ".join(told.split())
+    path.write_text(START + LOSS + lines + below + updates.replace("X.T @ below", "-X.T @ below"))
+    assert main(["check", str(path)]) == 1
+    first, second = updates.splitlines()
+    path.write_text(START + LOSS + lines + f"{first}\n{below}{second}\n")  # W2 is another by then
+    assert main(["check", str(path)]) == 1

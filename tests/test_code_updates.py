@@ -117,3 +117,56 @@ def test_a_step_that_is_computed_before_is_the_gradient_times_its_rate() -> None
     assert tg.check(loss, descend)
     assert not tg.check(loss, changed(descend, "w - step", "w + step"))
     assert not tg.check(loss, changed(descend, "(w * x - y)", "(y - w * x)"))
+
+
+def test_a_rate_counts_once() -> None:
+    x, y = np.array([0.5, -1.2, 2.0]), np.array([0.3, 0.1, -0.8])
+    w = tg.Tensor([1.0, -0.4, 0.7], name="w")
+    loss = 0.5 * ((w * x - y) ** 2).sum()
+    (mistake,) = tg.check(loss, changed(descend, "(w * x - y)", "lr * (w * x - y)")).wrong
+    assert mistake.mended == "step = lr * (w * x - y) * x"
+
+
+def by_functions(w: Any, x: Any, y: Any, lr: Any = 0.1) -> Any:
+    w = np.subtract(w, np.multiply(lr, (w * x - y) * x))
+    return w  # noqa: RET504 - derivations are judged line by line
+
+
+def test_an_update_may_be_written_with_functions() -> None:
+    x, y = np.array([0.5, -1.2, 2.0]), np.array([0.3, 0.1, -0.8])
+    w = tg.Tensor([1.0, -0.4, 0.7], name="w")
+    loss = 0.5 * ((w * x - y) ** 2).sum()
+    assert tg.check(loss, by_functions)
+    assert not tg.check(loss, changed(by_functions, "(w * x - y)", "(y - w * x)"))
+
+
+def learn_pair(tables: Any, here: int, there: Any, wanted: Any, alpha: float) -> None:
+    row = tables["words"][here]
+    others = tables["context"][there]
+    error = (1 / (1 + np.exp(-others @ row)) - wanted) * alpha
+    tables["context"][there] -= np.outer(error, row)
+    row -= error @ others
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (None, None),
+        ("tables['words'][here]", "tables['words'][here + 1]"),
+        ("error @ others", "error @ others / 2"),
+    ],
+)
+def test_rows_that_are_updated_through_a_view_are_an_update_of_their_table(
+    right: Any, wrong: Any
+) -> None:
+    rng = np.random.default_rng(8)
+    tables = {k: tg.Tensor(rng.normal(size=(6, 3))) for k in ("words", "context")}
+    here, there, wanted, alpha = 2, [1, 4], np.array([1.0, 0.0]), 0.05
+    p = tg.sigmoid(tables["context"][there] @ tables["words"][here])
+    E = -(wanted * tg.log(p) + (1 - wanted) * tg.log(1 - p)).sum()
+    before = tables["words"].data.copy()
+    text = None if right is None else right.replace("'", '"'), str(wrong).replace("'", '"')
+    learn = learn_pair if right is None else changed(learn_pair, *text)
+    report = tg.check(E, learn, names=locals())
+    assert report.ok == (right is None)
+    assert np.array_equal(tables["words"].data, before)

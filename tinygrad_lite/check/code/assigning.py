@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import operator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ...graph.names import named_in
+from ...graph.node import Node
 from .expressions import MUTABLE, Expressions, copied, same
 from .forms import CannotRecord
 from .objects import Field
 from .plain import attribute_name, owner
 from .scope import Scope, looped_names
-from .trace import Assignment, Record
+from .trace import Assignment, Record, Updated
 
 
 class Assigning(Expressions):
@@ -55,6 +57,20 @@ class Assigning(Expressions):
             self.rename(base.value, whole, scope)
         else:
             self._set(target, record, scope, keys, part)
+
+    def _Subscript(self, e: ast.Subscript, scope: Scope) -> Record:
+        """An entry: of a dict or a list what it was set to, where that is known."""
+        base, key = self.evaluate(e.value, scope), self.evaluate(e.slice, scope)
+        held = base
+        while type(base.value) in (dict, list) and not isinstance(key.value, slice):
+            while held.compute is same:
+                held = held.operands[0]
+            if held.compute is not with_entry:
+                break
+            held, at, part = held.operands
+            if _place_in(base.value, at.value) == _place_in(base.value, key.value):
+                return self.run(same, [part], e, scope)
+        return self.run(operator.getitem, [base, key], e, scope)
 
     def _set(
         self,
@@ -116,7 +132,11 @@ class Assigning(Expressions):
         spaces: list[tuple[dict[Any, Record], Scope | None]] = [(s.names, s) for s in scopes]
         spaces = [(self._outside, None), (self.fields.records, None), *spaces]
         every = {id(r.value): r for space, _ in spaces for r in space.values()}
+        every |= {id(r.value): r for r in self._entries([*every.values()], old, scope)}
         changed = self._changed(old, new, [r for r in every.values() if r.value is not old])
+        if new.operands and new.operands[0].value is old:
+            every[id(old)] = new.operands[0]
+        self._note_leaves(every, changed)
         for space, of in spaces:
             for name, record in list(space.items()):
                 value = record.value
@@ -133,10 +153,34 @@ class Assigning(Expressions):
                 elif type(value) in (list, dict) and value is not new.value:
                     pairs = value.items() if isinstance(value, dict) else enumerate(value)
                     for key, entry in list(pairs):
-                        if entry is old:
+                        now = changed.get(id(entry), record)
+                        if now is not record and now.value is not entry:
                             where = self.trace.add(same, (), key)
-                            whole = self.run(with_entry, [record, where, new], None, scope)
+                            whole = self.run(with_entry, [record, where, now], None, scope)
                             self.rename(value, whole, scope)
+
+    def _entries(self, holders: list[Record], old: Any, scope: Scope) -> list[Record]:
+        """The entries of lists and dicts that share memory with an array."""
+        return [
+            self.run(operator.itemgetter(key), [r], None, scope)
+            for r in holders
+            if type(r.value) in (list, dict)
+            for key, x in (r.value.items() if isinstance(r.value, dict) else enumerate(r.value))
+            if _share(x, old)
+        ]
+
+    def _note_leaves(self, before: dict[int, Record], changed: dict[int, Record]) -> None:
+        """Note what arrays of leaves are now."""
+        for key, now in changed.items():
+            if key not in before or (own := self._own) is None:
+                continue
+            node = self._leaf_of.get(key, getattr(before[key].value, "node", None))
+            if isinstance(node, Node) and node.op is None:
+                self._leaf_of[id(now.value)] = node
+                known = self.trace.updated.get(node)
+                first = before[key] if known is None else known.first
+                made = Updated(first, now, self.live[-1].instance, own.instance)
+                self.trace.updated[node] = made
 
     def _changed(self, old: Any, new: Record, others: list[Record]) -> dict[int, Record]:
         """What arrays are, by their ids, once one has been changed: parts of the largest that
@@ -156,6 +200,11 @@ class Assigning(Expressions):
                 part = partial(_part, *_place(value, base))
                 found[id(value)] = self.run(part, [whole], None, self.live[-1])
         return {**found, id(new.value): found[id(old)]}
+
+
+def _place_in(container: Any, key: Any) -> Any:
+    """The place of an entry: of a list's last the same as that of -1."""
+    return key % len(container) if isinstance(container, list) else key
 
 
 def _share(a: Any, b: Any) -> bool:

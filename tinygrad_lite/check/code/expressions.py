@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...graph.node import Node
 from .forms import CannotRecord, form
 from .library import owned
 from .objects import Fields
@@ -21,6 +23,7 @@ from .trace import Record, Trace
 
 MUTABLE = (np.ndarray, list, dict, set)
 SETTERS = (setattr, delattr, object.__setattr__, object.__delattr__)
+FOLDS = (map, functools.reduce)
 ENDLESS = 1_000  # values that a generator gives
 LONGEST = ContextVar("the most records of one derivation", default=300_000)
 
@@ -50,6 +53,7 @@ class Expressions:
         self._read: dict[int, tuple[Any, Any]] = {}  # with the value, so that its id stays its own
         self._kept: list[Any] = []
         self._closures: dict[FunctionType, Closure | None] = {}
+        self._leaf_of: dict[int, Node] = {}  # by the id of the array that one is in the end
 
     def evaluate(self, e: ast.expr, scope: Scope) -> Record:
         """Run an expression, or what stands in its place."""
@@ -141,7 +145,10 @@ class Expressions:
             pack = lambda compute, xs: self.trace.add(compute, xs, compute(*[x.value for x in xs]))  # noqa: E731
             given = [self.trace.add(same, (), v) for v in values]
             more = {name: self.trace.add(same, (), v) for name, v in named.items()}
-            return self.enter(closure, closure.bound(given, more, pack)).value
+            result = self.enter(closure, closure.bound(given, more, pack))
+            if self.trace.error is not None:
+                raise self.trace.error
+            return result.value
         finally:
             self.trace, self.live = kept, live
 
@@ -190,7 +197,7 @@ class Expressions:
         return self.constant(None)
 
     def _Lambda(self, e: ast.Lambda, scope: Scope) -> Record:
-        return self.define(e, scope)
+        return self.run(same, [self.define(e, scope)], e, scope)
 
     def define(self, definition: ast.FunctionDef | ast.Lambda, scope: Scope) -> Record:
         """A function that is defined here."""
@@ -243,6 +250,11 @@ class Expressions:
         made = self._made(inner, e, scope) if isinstance(inner, type) else None
         if made is not None:
             return made
+        if any(inner is f for f in FOLDS) and not isinstance(e.args[0], ast.Starred):
+            first = self.evaluate(e.args[0], scope).value
+            called = self.closure(getattr(first, "__func__", first))
+            if called is not None:
+                return self._unrolled(inner is map, called, first, e, scope)
         closure = self.closure(getattr(inner, "__func__", inner))
         if closure is not None:
             try:
@@ -253,7 +265,9 @@ class Expressions:
                 self._closures[inner] = None  # called as a library is
         compute, exprs = form(e)
         operands = [function, *(self.evaluate(x, scope) for x in exprs[1:])]
-        own = isinstance(inner, (FunctionType, MethodType)) or any(inner is f for f in SETTERS)
+        function_of = getattr(inner, "__func__", inner)
+        own = isinstance(function_of, FunctionType) and self.own(function_of)
+        own = own or any(inner is f for f in SETTERS)
         if own and may_set(inner, [x.value for x in operands[1:]]):
             raise CannotRecord(f"{inner.__name__}, which may set attributes")
         return self._library(compute, operands, exprs, e, scope)
@@ -269,8 +283,7 @@ class Expressions:
 
     def _entered(self, closure: Closure, inner: Any, e: ast.Call, scope: Scope) -> Record:
         """Call a function whose body is recorded too."""
-        bound = isinstance(inner, MethodType)
-        given = [self.constant(inner.__self__)] if bound else []
+        given: list[Record] = []
         for x in e.args:
             if isinstance(x, ast.Starred):
                 given += self.items(self.evaluate(x.value, scope), scope)
@@ -284,9 +297,33 @@ class Expressions:
                 continue
             for key in value.value:
                 named[key] = self.run(operator.itemgetter(key), [value], None, scope)
+        return self.run(same, [self._applied(closure, inner, given, named, scope)], e, scope)
+
+    def _applied(
+        self,
+        closure: Closure,
+        inner: Any,
+        given: list[Record],
+        named: dict[str, Record],
+        scope: Scope,
+    ) -> Record:
+        own = [self.constant(inner.__self__)] if isinstance(inner, MethodType) else []
         pack = lambda compute, xs: self.run(compute, xs, None, scope)  # noqa: E731
-        result = self.enter(closure, closure.bound(given, named, pack))
-        return self.run(same, [result], e, scope)
+        return self.enter(closure, closure.bound([*own, *given], named, pack))
+
+    def _unrolled(
+        self, mapped: bool, closure: Closure, inner: Any, e: ast.Call, scope: Scope
+    ) -> Record:
+        """What `map` or `reduce` makes with a function whose body is recorded too, call by call."""
+        over = [self.evaluate(x, scope) for x in e.args[1:]]
+        rows = [self.items(x, scope) for x in (over if mapped else over[:1])]
+        if mapped:
+            made = [self._applied(closure, inner, [*r], {}, scope) for r in zip(*rows)]  # noqa: B905
+            return self.run(lambda *values: list(values), made, e, scope)
+        state = over[1] if len(over) > 1 else rows[0].pop(0)
+        for item in rows[0]:
+            state = self._applied(closure, inner, [state, item], {}, scope)
+        return self.run(same, [state], e, scope)
 
     def _method(self, e: ast.Call, func: ast.Attribute, base: Record, scope: Scope) -> Record:
         compute, exprs = form(e)

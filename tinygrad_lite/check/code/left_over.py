@@ -11,7 +11,7 @@ import numpy as np
 
 from ...graph.node import Node
 from .judged import Equal, Judged
-from .pairs import GENERIC, Pairs, wanted_names
+from .pairs import GENERIC, Pairs, fits, wanted_names
 from .plain import names_of
 from .steps import RETURNED
 from .trace import Trace
@@ -70,8 +70,7 @@ def _ends(rows: Sequence[Judged], pairs: Pairs, trace: Trace) -> list[list[Judge
 
 def _fits(turn: list[Judged], node: Node) -> bool:
     """Whether a value has the shape of a node, but for axes of length 1."""
-    shapes = (np.shape(turn[-1].step.value), node.shape)
-    return len({tuple(n for n in shape if n != 1) for shape in shapes}) == 1
+    return fits(np.shape(turn[-1].step.value), node.shape)
 
 
 def _last(ends: list[list[Judged]], trace: Trace) -> list[list[Judged]]:

@@ -70,14 +70,14 @@ class Multiples:
         return kept and row.node is not None and row.node.op is not None
 
     def _of_input(self, row: Judged) -> bool:
-        """Whether a step is the gradient of what its node, an activation, was computed from, or
-        would be if all above it were right."""
+        """Whether a step is, but for its sign, the gradient of what its node, an activation, was
+        computed from, or would be if all above it were right."""
         assert row.node is not None
         of = [x for x in row.node.inputs if isinstance(x, Node) and x.shape == row.node.shape]
         if len(of) != 1 or of[0] not in self.truth.of:
             return False
         g, values = self.truth.gradient(of[0]), (row.step.value, self.again(row))
-        return any(may_be_gradient(v) and counted(g, np.asarray(v)) == 1 for v in values)
+        return any(may_be_gradient(v) and counted(g, np.asarray(v)) in (1, -1) for v in values)
 
     def _moved(self, row: Judged) -> bool:
         """Whether a step has the entries of the gradient in another arrangement."""
@@ -109,7 +109,7 @@ class Multiples:
             felt = {row.step.record, *self.trace.below([row.step.record], blocked=records)}
             self._between[row] = felt - {row.step.record}
             uses = (r for r in judged if not felt.isdisjoint(r.step.record.operands))
-            self._uses[row] = [r for r in uses if r.index > row.index and not _apart(row, r)]
+            self._uses[row] = [r for r in uses if r.index > row.index]
 
     def _from_below(self, off: list[Judged]) -> None:
         """Of what is not right: the multiple that it is, or the number of rows, or half of it, that
@@ -195,11 +195,6 @@ class Multiples:
 
 def _scale(row: Judged) -> float:
     return 1.0 if row.multiple is None else row.multiple.scale
-
-
-def _apart(a: Judged, b: Judged) -> bool:
-    """Whether they are different entries of one dict."""
-    return a.step.name == b.step.name and a.step.of != b.step.of
 
 
 def counted(a: Vector, b: Vector) -> float | None:

@@ -94,6 +94,10 @@ def read_by(function: Any) -> Iterator[Read]:
         yield from found
 
 
+def _may_change(x: Any) -> bool:
+    return isinstance(x, (Node, np.ndarray))
+
+
 def _names_in(code: CodeType) -> Iterator[str]:
     yield from code.co_names
     for inner in code.co_consts:
@@ -106,8 +110,8 @@ def lent(
     function: Any, arguments: Mapping[str, Any], nodes: Iterable[Node]
 ) -> Iterator[Callable[[], dict[Field, Any]]]:
     """While a function runs as Python runs it, what it reads has arrays for nodes: names, and the
-    attributes of objects, of which the arrays are copies. What is set there, or as the `grad` of
-    nodes, is taken back. Gives a function that tells what the attributes are."""
+    attributes of objects. Arrays are copies, lists and dicts too. What is set there, or as the
+    `grad` of nodes, is taken back. Gives a function that tells what the attributes are."""
     read = list(read_by(function))
     copies: dict[int, Any] = {}
     known = {**{x.name: x.value for x in read}, **arguments}
@@ -116,27 +120,26 @@ def lent(
     kept = [(x, dict(vars(x))) for x in owners.values() if is_object(x)]
     grads = [(node, node.grad) for node in nodes]
 
-    def copied(x: Any) -> Any:
+    def own(x: Any) -> Any:
         if isinstance(x, Node):
             return copies.setdefault(id(x), held(x, x.data))
-        return x
-
-    def own(x: Any) -> Any:
-        return copies.setdefault(id(x), x.copy()) if isinstance(x, np.ndarray) else copied(x)
+        return copies.setdefault(id(x), x.copy()) if isinstance(x, np.ndarray) else x
 
     def fields() -> dict[Field, Any]:
         now = [*owners.values(), *(x for x in copies.values() if owner(x) is not None)]
         return {(id(owner(x)), name): value for x in now for name, value in vars(x).items()}
 
-    with_nodes = [x for x in read if any(isinstance(leaf, Node) for leaf in leaves(x.value))]
+    changing = [
+        x for x in read if type(x.value) in (list, dict) or any(map(_may_change, leaves(x.value)))
+    ]
     try:
         for x, before in kept:
             vars(x).update(map_tree(own, before))
-        for x in with_nodes:
-            x.give(map_tree(copied, x.value))
+        for x in changing:
+            x.give(map_tree(own, x.value))
         yield fields
     finally:
-        for x in with_nodes:
+        for x in changing:
             x.give(x.value)
         for x, before in kept:
             vars(x).clear()

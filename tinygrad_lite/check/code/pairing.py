@@ -18,6 +18,7 @@ from .pairs import Pairs
 from .scope import Closure
 from .trace import Record, Trace
 from .truth import Truth
+from .turns import adds_to_entries, is_empty, is_part, until, values_of
 
 Turns = list[list[Judged]]
 DEEP = 3  # operations, one above the other, that nodes made alike have in common
@@ -165,10 +166,19 @@ class Pairing:
         """What a step is the gradient of by whose attribute it sets."""
         if row.step.attribute is None:
             return None
-        of, name = row.step.attribute
+        of = row.step.attribute[0]
         set_ = {n: r.value for (key, n), r in self.trace.fields.items() if key == id(of)}
         inside = set_ if isinstance(of, Node) else {**vars(of), **set_}
-        return self.pairs.attribute(of, name, row.step.key, inside, self.truth.of)
+        shape = np.shape(row.step.value)
+        of_step = row.step.attribute, row.step.key, shape
+        node = self.pairs.attribute(*of_step, inside, self.truth.of)
+        if node is None and row.step.key is None:  # of an object made for the gradients
+            holder, _, name = row.step.name.rpartition(".")
+            named = self.pairs.named(name)
+            meant = holder == type(of).__name__ or self.pairs.reads_like_one(holder)
+            if named is not None and meant and named.shape == shape:
+                node = named
+        return node
 
     def _learn_from_attributes(self, rows: list[Judged]) -> None:
         """The attributes of an object stand for the gradients of its others."""
@@ -208,8 +218,10 @@ class Pairing:
                 turns.append([])
             turns[-1].append(row)
         node = self.pairs.node(name, turns[-1][-1].step.value)
+        if self._is_of_loss(node, turns[-1][-1].step.value):
+            node = None
         if node is not None:
-            turns = _until(turns, node.shape)
+            turns = until(turns, node.shape)
         if node is not None and len(turns[-1]) > 1 and group[-1].step.returned:
             before = turns[-1][-2].step.value
             if self.equal(node, before, self.truth.gradient(node)):
@@ -221,21 +233,26 @@ class Pairing:
             return [], turns
         if len(turns) == 1:
             return ([] if node is None else [node]), turns
-        if node is not None and all(_is_part(turn[-1].step.value, node) for turn in turns):
+        if node is not None and all(is_part(turn[-1].step.value, node) for turn in turns):
             return [], turns  # its gradient row by row: of one sample at a time
         loop = len({id(turn[-1].step.instance.statement) for turn in turns}) < len(turns)
         if loop and (node is not None or name not in self.pairs.given):
             family = self.pairs.family(name, self._alike(node), self._order)
             if len(family) > 1:
-                return family, turns
+                return family, [turn for turn in turns if not is_empty(turn[-1])]
         turns = self._overwritten(turns, node)
         return ([] if node is None else [node]), turns
+
+    def _is_of_loss(self, node: Node | None, value: Any) -> bool:
+        """Whether a name that says the loss means the gradient of that, with respect to another."""
+        loss = node is not None and self.truth.of[node] is self.truth.tape.root
+        return loss and node is not None and np.shape(value) != node.shape
 
     def _cut(self, turn: list[Judged], node: Node) -> None:
         """Leave out the steps in which more is added to entries of what is the gradient of an
         intermediate result: what comes back to it from steps in time that are computed later."""
         last = len(turn)
-        while last and _adds_to_entries(turn[last - 1].step.line.statement):
+        while last and adds_to_entries(turn[last - 1].step.line.statement):
             last -= 1
         if 0 < last < len(turn):
             before, end = turn[last - 1].step.value, turn[-1].step.value
@@ -329,9 +346,9 @@ class Pairing:
         """Give every turn its node: one that it is right for, or else the next."""
         at, open_ = 0, len(turns) > len(nodes) + 1 > 2  # which turn is whose cannot be told
         for turn in turns if len(nodes) > 1 else turns[-1:]:
-            value = turn[-1].step.value
             right = (
                 i
+                for value in values_of(turn)
                 for i in range(at, len(nodes))
                 if self.equal(nodes[i], value, self.truth.gradient(nodes[i]))
             )
@@ -361,25 +378,3 @@ def _agree(a: Any, b: Any, deep: int) -> bool:
         return None in ops or ops[0] is ops[1]
     pairs = zip(a.inputs, b.inputs, strict=False)
     return ops[0] is ops[1] and all(_agree(*pair, deep - 1) for pair in pairs)
-
-
-def _adds_to_entries(statement: ast.AST) -> bool:
-    """Whether a line is x[i] += ..."""
-    return isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Subscript)
-
-
-def _until(turns: list[list[Judged]], shape: Any) -> list[list[Judged]]:
-    """The turns of a name up to its last values of a shape: then it is something else's."""
-    fits = [[np.shape(row.step.value) == shape for row in turn] for turn in turns]
-    kept = [
-        turn[: len(turn) - fit[::-1].index(True)]
-        for turn, fit in zip(turns, fits, strict=True)
-        if any(fit)
-    ]
-    return kept or turns
-
-
-def _is_part(value: Any, node: Node) -> bool:
-    """Whether a value has fewer axes than a node, each of them one of the node's, in order."""
-    axes = iter(node.shape)
-    return np.ndim(value) < len(node.shape) and all(n in axes for n in np.shape(value))

@@ -22,14 +22,16 @@ CONVENTIONS = (
     r"(?:grad|delta|nabla)(?P<of>.+)",
     r"g(?P<of>[A-Z].*|[a-z]\d*)",
     r"(?P<of>.+)_(?:grad|gradient|bar|adj|g|update|diff|dx|deriv|derivative)",
+    r"(?P<of>.+)_(?:grads|gradients|deltas)(?P<place>\[.+\])",
     r"(?P<of>.+)grad",
     r"d_?{own}_?(?P<of>.+)",
 )
 LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
 GENERIC = ("grad", "gradient", "grads", "gradients", "derivative")  # of the only leaf
 # What people call the gradient as an attribute of what it is the gradient of.
-OWN = ("grad", "g", "gradient", "d", "delta", "adj", "adjoint", "bar", "derivative")
+OWN = ("grad", "g", "gradient", "d", "diff", "delta", "adj", "adjoint", "bar", "derivative")
 _KEY = re.compile(r"\['(\w+)'\]$|\.(\w+)$")
+_FIRST = re.compile(r"\[\d+\]")
 _INDEX = re.compile(r"(?:s?\[\d+\]|_?\d+)$")  # hs[3], h3, h_3
 
 
@@ -40,7 +42,31 @@ def wanted_names(name: str, loss: str) -> Iterator[str]:
     for pattern in CONVENTIONS:
         match = re.fullmatch(pattern.format(loss=f"(?:{losses})", own=re.escape(loss)), name)
         if match:
-            yield match["of"]
+            yield match["of"] + (match.groupdict().get("place") or "")
+
+
+def _worded(name: str, shape: tuple[int, ...], inside: Mapping[str, Any]) -> list[Any]:
+    """The only leaf beside an attribute that has its shape and no other words, where that says that
+    it is a gradient: W of _grad_W_current, the value of a parameter's d."""
+    words = _words(name)
+    rest = words.difference(OWN)
+    nodes = {n: getattr(x, "node", x) for n, x in inside.items() if n != name}
+    found = [
+        x
+        for n, x in nodes.items()
+        if isinstance(x, Node) and x.op is None and fits(x.shape, shape)
+        if not rest or _words(n) <= rest
+    ]
+    return found if len(found) == 1 and len(rest) < len(words) else []
+
+
+def _words(name: str) -> set[str]:
+    return set(name.strip("_").lower().split("_"))
+
+
+def fits(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether two shapes are one, but for axes of length 1."""
+    return [n for n in a if n != 1] == [n for n in b if n != 1]
 
 
 class Pairs:
@@ -56,12 +82,14 @@ class Pairs:
         self._entries: dict[str, Node] = {}  # weights[0]
         for node, name in names.items():
             self._exact.setdefault(identifier(name), node)
+        self._places: dict[Node, set[str]] = {}  # of cache[3][5] that it is an entry cache[][5]
         self._keyed: dict[str, dict[Node, None]] = {}  # parameters["W1"] is W1 as well
         for name, node in (*others, *((name, node) for node, name in names.items())):
             self._exact.setdefault(identifier(name), node)
             self._stems.add((_INDEX.sub("", name), node))
             if name.endswith("]"):
                 self._entries[name] = node
+                self._places.setdefault(node, set()).add(_FIRST.sub("[]", name, count=1))
             if (key := _KEY.search(name)) is not None:
                 self._keyed.setdefault(key[1] or key[2], {})[node] = None
         self._folded: dict[str, list[Node]] = {}
@@ -97,19 +125,27 @@ class Pairs:
         return keyed.pop() if len(keyed) == 1 else None
 
     def attribute(
-        self, of: Any, name: str, key: Any, inside: Mapping[str, Any], graph: Container[Node]
+        self,
+        of: tuple[Any, str],
+        key: Any,
+        shape: tuple[int, ...],
+        inside: Mapping[str, Any],
+        graph: Container[Node],
     ) -> Node | None:
         """The node of the graph whose gradient an attribute, or its entry, is: that of a node
         itself, or of another attribute `inside` the same object, or an entry of one: of a dict that
         with its key, of a list that in its place."""
-        if isinstance(of, Node):
-            return of if name in OWN and of in graph else None
+        owner, name = of
+        if isinstance(owner, Node):
+            return owner if name in OWN and owner in graph else None
         kind = list if isinstance(key, int) else dict
         count = len(inside[name]) if kind is list else 0
-        beside = [d for d in inside.values() if isinstance(d, kind)]
+        named = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
+        beside = [d for d in (*named, *inside.values()) if isinstance(d, kind)]
         found = [d[key] for d in beside if (len(d) == count if kind is list else key in d)]
+        found.sort(key=lambda x: not fits(getattr(x, "shape", ()), shape))
         if key is None:
-            found = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
+            found = [*named, *_worded(name, shape, inside)]
         nodes = (x if isinstance(x, Node) else getattr(x, "node", None) for x in found)
         return next((x for x in nodes if isinstance(x, Node) and x in graph), None)
 
@@ -166,7 +202,8 @@ class Pairs:
 
     def family(self, name: str, alike: Iterable[Node], nodes: Iterable[Node]) -> list[Node]:
         """The nodes that one name in a loop may stand for in turn, in the order of `nodes`: of dh
-        h, hs[0] or h_1, and those that are made `alike` and have no name, or only as an entry."""
+        h, hs[0] or h_1, and those that are made `alike` and have no name, or only as an entry: in
+        the same place of each turn, if it has one there."""
         found = self.node(name)
         like = set(alike)
         stems = set(wanted_names(name, self.loss)) if found is None else {self.names.get(found, "")}
@@ -175,4 +212,7 @@ class Pairs:
             named = x is found or any((stem, x) in self._stems for stem in stems)
             return named or (x in like and self.names.get(x, "]").endswith("]"))
 
-        return [x for x in nodes if belongs(x)]
+        every = [x for x in nodes if belongs(x)]
+        places = set() if found is None else self._places.get(found, set())
+        beside = [x for x in every if not places.isdisjoint(self._places.get(x, ()))]
+        return beside if len(beside) > 1 else every

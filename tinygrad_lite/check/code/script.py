@@ -4,7 +4,7 @@ use, are recorded and judged."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,10 +38,25 @@ class Script:
     @cached_property
     def statements(self) -> list[ast.stmt]:
         """What it is made of."""
-        variables, graph = self.known.variables, self.known.tape.twin
+        variables, graph = self.before, self.known.tape.twin
         names = {name for name, value in variables.items() if _holds(value, graph)}
         data = {name for name, x in self.known.values.items() if variables.get(name) is x}
-        return derivation_in(self.source, variables, names, self.pairs, data - names)
+        updated = {name for name, x in variables.items() if x is not self.known.variables[name]}
+        names -= updated
+        return derivation_in(self.source, variables, names, self.pairs, data - names, updated)
+
+    @cached_property
+    def before(self) -> Mapping[str, Any]:
+        """The variables, of the graph's that were updated since (W -= lr * dW) what they were."""
+        graph, found = self.known.tape.twin, dict(self.known.variables)
+        for name, value in self.known.variables.items():
+            first = value
+            while isinstance(first, Node) and getattr(first.op, "name", "") in ("add", "subtract"):
+                first = first.inputs[0]
+            leaf = isinstance(first, Node) and first.op is None and first in graph
+            if leaf and value not in graph:
+                found[name] = first
+        return found
 
     def python(self) -> Ran:
         """The names as they were left."""
@@ -52,9 +67,7 @@ class Script:
         """Run it with a record of every part: on the data that the graph was recorded with,
         whatever they are now, or on other, with edits where given."""
         on = Data(self.known.tape.twin) if data is None else data
-        return run_statements(
-            self.source, self.statements, self.known.variables, reading(on), edits
-        )
+        return run_statements(self.source, self.statements, self.before, reading(on), edits)
 
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
@@ -68,31 +81,34 @@ def _holds(value: Any, graph: Container[Any]) -> bool:
 def derivation_in(
     source: Source,
     names: Mapping[str, Any],
-    nodes: Container[str],
+    nodes: Collection[str],
     pairs: Pairs,
     data: Container[str] = (),
+    updated: Collection[str] = (),
 ) -> list[ast.stmt]:
     """The statements that a derivation is made of, given what the names are in the end, and which
-    are, or hold, `nodes` of the graph or are its `data`: those that assign gradients and, before
-    them, those that compute what these use from the graph.
+    are, or hold, `nodes` of the graph, are its `data` or were `updated` since: those that assign
+    gradients or update and, before them, those that compute what these use from the graph.
 
     What builds the graph, and what uses no part of it, is not among them and is not run again.
     """
     statements = list(_flat(source.tree.body, nodes))
     every = {name for statement in statements for name in assigned(statement)}
     claimed = {name for name in every if _is_gradient(name, names, pairs)}
-    claimed |= set(_dicts(every, names, pairs, claimed))
+    claimed |= {*_dicts(every, names, pairs, claimed), *updated}
     wanted: set[str] = set()
     chosen: list[ast.stmt] = []
     for statement in reversed(statements):
         made = set(assigned(statement))
         if any(name in nodes for name in made) or (made and all(name in data for name in made)):
             continue
+        if any(name in made and not _reads(statement, name) for name in updated):
+            continue  # where it is made
         gradients = made & claimed
         if gradients or made & wanted or _changes(statement, wanted, names, nodes):
             chosen.append(statement)
             wanted |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
-    return list(_about(reversed(chosen), nodes))
+    return list(_about(reversed(chosen), {*nodes, *updated}))
 
 
 def _flat(body: Iterable[ast.stmt], nodes: Container[str]) -> Iterator[ast.stmt]:
@@ -167,6 +183,13 @@ def _changes(
     if isinstance(on[0], ast.Name) and names.get(on[0].id) is np:
         on = [_base(x) for x in call.args[:1]]
     return any(isinstance(x, ast.Name) and x.id in wanted and x.id not in nodes for x in on)
+
+
+def _reads(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement reads a name."""
+    names = (n for n in ast.walk(statement) if isinstance(n, ast.Name) and n.id == name)
+    loads = any(isinstance(n.ctx, ast.Load) for n in names)
+    return loads or isinstance(statement, ast.AugAssign)
 
 
 def _about(statements: Iterable[ast.stmt], nodes: Container[str]) -> Iterator[ast.stmt]:

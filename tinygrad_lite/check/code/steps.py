@@ -13,7 +13,7 @@ import numpy as np
 from ...graph.node import Node, raw
 from .pairs import GENERIC, wanted_names
 from .trace import Assignment, Instance, Record, Trace
-from .updates import update_in
+from .updates import added_in, update_in
 
 RETURNED = "what is returned"
 CONVERTED = ("array", "asarray", "float", "copy")
@@ -96,7 +96,7 @@ def _steps(trace: Trace) -> list[Step]:
     found: list[Step] = []
     for a in trace.assigned:
         if (update := update_in(a)) is not None:
-            found.append(_update(a, *update))
+            found.append(_update(a.instance, a.line or a.instance, *update))
         if a.writes or (not a.outermost and (a.line is None or not _reads_like_one(a.name))):
             continue
         builds = bool(a.keys) or _builds(a)
@@ -106,20 +106,26 @@ def _steps(trace: Trace) -> list[Step]:
         told: Any = {"attribute": a.of, "inside": a.inside, "at": a.instance}
         key: Any = a.keys[0] if len(a.keys) == 1 else None
         aug = isinstance(a.statement, ast.AugAssign)
+        more = aug and _adds(a)
         if not a.outermost and isinstance(held, np.ndarray):
             found.append(Step(a.name, a.record, line, None, builds, adds, **told))
         elif not a.outermost and not (isinstance(held, list) and _is_index(*a.keys)):
             continue
         elif isinstance(held, dict):
             if a.part is not None and isinstance(key, (str, Node)):
-                found.append(Step(a.name, a.part, line, key, aug, aug, **told))
+                found.append(Step(a.name, a.part, line, key, aug, more, **told))
         elif isinstance(held, list) and not may_be_gradient(held) and _is_index(*a.keys):
-            found += _in_list(a, line, a.keys[0] % len(held), aug, told)
+            found += _in_list(a, line, a.keys[0] % len(held), told)
         else:
             set_ = len(a.keys) == 1 and isinstance(a.statement, ast.Assign)
             if set_ and isinstance(held, np.ndarray):
                 told |= {"part": a.part, "place": key}
             found.append(Step(a.name, a.record, line, None, builds, adds, **told))
+    whole = {step.update[0] for step in found if step.update is not None}
+    for node, made in trace.updated.items():
+        if node not in whole:
+            record, scale = added_in(trace, made)
+            found.append(_update(made.at, made.line, record, node, scale))
     return [*found, *_entries(trace, found), *_returned(trace)]
 
 
@@ -128,15 +134,14 @@ def _reads_like_one(name: str) -> bool:
     return name in GENERIC or any(wanted_names(name, ""))
 
 
-def _update(a: Assignment, record: Record, node: Node, scale: float) -> Step:
+def _update(at: Instance, line: Instance, record: Record, node: Node, scale: float) -> Step:
     """What is added to a parameter, or taken from it, at once."""
     how = "added to" if scale < 0 else "taken from"
-    line = a.instance if a.line is None else a.line
-    name = f"what is {how} {target_of(a.statement)}"
-    return Step(name, record, line, id(node), at=a.instance, update=(node, scale))
+    name = f"what is {how} {target_of(at.statement)}"
+    return Step(name, record, line, id(node), at=at, update=(node, scale))
 
 
-def _in_list(a: Assignment, line: Instance, key: int, aug: bool, told: Any) -> Iterator[Step]:
+def _in_list(a: Assignment, line: Instance, key: int, told: Any) -> Iterator[Step]:
     """An entry of a list of arrays that was set, or changed in place (grads[0][...] = dW). Each is
     a name, dW[-1] is dW[2]; of a list that is an attribute it has the entry's place as its key."""
     held: Any = a.record.value[key]
@@ -144,7 +149,8 @@ def _in_list(a: Assignment, line: Instance, key: int, aug: bool, told: Any) -> I
         return
     inside = len(a.keys) > 1
     record = a.record.operands[2] if inside else a.part  # of with_entry
-    builds, adds = inside or aug, aug and not inside
+    aug = isinstance(a.statement, ast.AugAssign)
+    builds, adds = inside or aug, aug and not inside and _adds(a)
     if a.of is not None:
         yield Step(a.name, record, line, key, builds, adds, **told)
     else:
@@ -159,7 +165,8 @@ def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
         record = trace.names.get(name, a.record)
         held: Any = record.value
         named = isinstance(held, dict) and not record.users
-        if not isinstance(a.statement, ast.Assign) or not (named or isinstance(held, list)):
+        filled = isinstance(a.statement, (ast.Assign, ast.Expr))  # by a call, perhaps
+        if not filled or not (named or isinstance(held, list)):
             continue
         line = a.instance if a.line is None else a.line
         since = {step.of for step in found if step.record.index > a.record.index}

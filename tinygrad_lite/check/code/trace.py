@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...graph.node import Node
 from .forms import form
@@ -107,6 +107,15 @@ class Assignment:
         return self.of is not None and isinstance(self.of[0], Node) and self.of[1] == "data"
 
 
+class Updated(NamedTuple):
+    """An array of a leaf's as it was first and last, what changed it last, and in which line."""
+
+    first: Record
+    last: Record
+    at: Instance
+    line: Instance
+
+
 @dataclass(eq=False, repr=False)
 class Trace:
     """The records of a run, in order; what was assigned; the record of each argument by name, of
@@ -128,6 +137,7 @@ class Trace:
     inside: Instance | None = None
     returns: Sequence[Any] = ()
     around: tuple[tuple[Source, Definition], ...] = ()
+    updated: dict[Node, Updated] = field(default_factory=dict)  # leaves that are changed in place
     steps: Any = None  # made of these when they are first asked for
 
     @property

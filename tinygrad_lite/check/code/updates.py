@@ -5,17 +5,28 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from ...graph.node import Node
 from .expressions import same
 from .plain import HeldNumber
-from .trace import Assignment, Instance, Record, Trace
+from .trace import Assignment, Instance, Record, Trace, Updated
 
 RATE = re.compile(r"lr|.*learn.*")  # what is called so is one in any line
 IN_UPDATES = re.compile(r"lr|eta|alpha|epsilon|.*(learn|rate|step).*")  # in that of one number
 ANY = re.compile(r".+")  # in that of an array
+CALLED = {
+    "add": ast.Add(),
+    "subtract": ast.Sub(),
+    "multiply": ast.Mult(),
+    "divide": ast.Div(),
+    "matmul": ast.MatMult(),
+    "dot": ast.MatMult(),
+}
 DOWN = ("delta", "update", "step")  # in names of what is to be added
 
 
@@ -27,8 +38,8 @@ def update_in(a: Assignment) -> tuple[Record, Node, float] | None:
     signs = {ast.Add: -1.0, ast.Sub: 1.0}
     if isinstance(statement, ast.AugAssign):
         target, op, written = statement.target, statement.op, statement.value
-    elif isinstance(statement, ast.Assign) and isinstance(statement.value, ast.BinOp):
-        target, op, written = statement.value.left, statement.value.op, statement.value.right
+    elif isinstance(statement, ast.Assign) and (made := _operation(statement.value)) is not None:
+        target, op, written = made.left, made.op, made.right
         if [ast.unparse(t) for t in statement.targets] != [ast.unparse(target)]:
             return None
     else:
@@ -37,19 +48,53 @@ def update_in(a: Assignment) -> tuple[Record, Node, float] | None:
         return None
     if isinstance(target, ast.Attribute) and a.of is None:
         return None
-    if type(op) not in signs or len(record.operands) != 2:
+    if type(op) not in signs or len(record.operands) < 2:
         return None
-    old, new = record.operands
+    old, new = record.operands[-2:]  # a call has the function too
     node = getattr(old.value, "node", None)
     if not isinstance(node, Node) or node.op is not None:
         return None
-    line, made = a.instance, new
-    while made.compute is same:  # a name that stands for it, as in W -= step
-        made = made.operands[0]
-    if made is not new and made.site is not None and made.instance is not None:
-        written, line = made.site, made.instance
+    line, of = a.instance, new
+    while of.compute is same:  # a name that stands for it, as in W -= step
+        of = of.operands[0]
+    if of is not new and of.site is not None and of.instance is not None:
+        written, line = of.site, of.instance
     called = ANY if np.ndim(new.value) else IN_UPDATES
     return new, node, signs[type(op)] * rate_in(written, line, called)
+
+
+def added_in(trace: Trace, made: Updated) -> tuple[Record, float]:
+    """All that was added to a leaf whose entries were changed, one after the other, and how many
+    times its gradient that is for a step down: with the one rate that is in it."""
+    operands = [made.last, made.first]
+    value = _difference(made.last.value, made.first.value)
+    rates = {
+        float(r.value)
+        for r in trace.above(made.last)
+        if isinstance(r.site, (ast.Name, ast.Attribute)) and _is_rate(r.site, r, IN_UPDATES)
+    }
+    rate = rates.pop() if len(rates) == 1 else 1.0
+    return trace.add(_difference, operands, value), -rate
+
+
+def _difference(a: Any, b: Any) -> Any:
+    return np.subtract(np.asarray(a), np.asarray(b))
+
+
+def _is_rate(e: ast.expr, record: Record | None, called: re.Pattern[str]) -> bool:
+    name = getattr(e, "attr", getattr(e, "id", ""))
+    value = None if record is None else record.value
+    if not isinstance(value, float) or isinstance(value, HeldNumber) or value.is_integer():
+        return False
+    return called.fullmatch(name.lower()) is not None
+
+
+def _operation(e: ast.expr) -> ast.BinOp | None:
+    """An expression as an operation of two: np.subtract(W, step) as W - step."""
+    if isinstance(e, ast.Call) and isinstance(e.func, ast.Attribute) and len(e.args) == 2:
+        op = CALLED.get(e.func.attr)
+        return None if op is None or e.keywords else ast.BinOp(e.args[0], op, e.args[1])
+    return e if isinstance(e, ast.BinOp) else None
 
 
 def scale_of(name: str, line: Instance, trace: Trace) -> float | None:
@@ -74,16 +119,18 @@ def _subtracts(statement: ast.AST, name: str) -> bool:
 
 def rate_in(e: ast.expr, instance: Instance, called: re.Pattern[str]) -> float:
     """The product of the factors of an expression that are a rate: single numbers whose name is
-    `called` so, and that count nothing; 1 without one."""
+    `called` so, and that count nothing; 1 without one. One that is there twice is once too many."""
+    return prod(dict(_rates(e, instance, called)).values())
+
+
+def _rates(e: ast.expr, instance: Instance, called: re.Pattern[str]) -> Iterator[tuple[str, float]]:
+    made = _operation(e)
     if isinstance(e, ast.UnaryOp):
-        return rate_in(e.operand, instance, called)
-    if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.MatMult, ast.Div)):
-        right = 1.0 if isinstance(e.op, ast.Div) else rate_in(e.right, instance, called)
-        return rate_in(e.left, instance, called) * right
-    name = getattr(e, "attr", getattr(e, "id", ""))
+        yield from _rates(e.operand, instance, called)
+    elif made is not None and isinstance(made.op, (ast.Mult, ast.MatMult, ast.Div)):
+        yield from _rates(made.left, instance, called)
+        if not isinstance(made.op, ast.Div):
+            yield from _rates(made.right, instance, called)
     record = instance.recorded.get(id(e))
-    if record is None or not called.fullmatch(name.lower()):
-        return 1.0
-    value = record.value
-    counts = not isinstance(value, float) or isinstance(value, HeldNumber) or value.is_integer()
-    return 1.0 if counts else float(value)
+    if record is not None and _is_rate(e, record, called):
+        yield ast.unparse(e), float(record.value)

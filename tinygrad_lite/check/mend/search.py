@@ -204,6 +204,8 @@ class Search(Ranked):
         for p in reversed(places):
             if not self.late() and self._is_run(p, wanted):
                 at = self._place(p, wanted)
+                if not is_numeric(at.value):  # another edit has made it nothing
+                    continue
                 far = (edit for edit in run_forwards(at) if edit.rank >= FARTHEST)
                 yield from self._hits(chain(far, run_farther(at)), wanted)
 
