@@ -188,7 +188,7 @@ def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
         how = lambda a: _assigned(a, m.params["index"], m.shape)  # noqa: E731
         yield Slip("missing-term", FIRST, how, _REPEATED)
     over: tuple[int, ...] = (axis,) if isinstance(axis, int) else axis or ()
-    own = tuple(a % len(shape) for a in over)
+    own = tuple(a % len(shape) for a in over if shape)
     for other in range(len(shape)) if over and len(shape) > 1 else ():
         if (other,) == own:
             continue

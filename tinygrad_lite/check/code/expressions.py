@@ -247,15 +247,15 @@ class Expressions:
         else:
             function = self.evaluate(e.func, scope)
         inner = function.value
-        made = self._made(inner, e, scope) if isinstance(inner, type) else None
-        if made is not None:
+        if isinstance(inner, type) and (made := self._made(inner, e, scope)) is not None:
             return made
         if any(inner is f for f in FOLDS) and not isinstance(e.args[0], ast.Starred):
             first = self.evaluate(e.args[0], scope).value
             called = self.closure(getattr(first, "__func__", first))
             if called is not None:
-                return self._unrolled(inner is map, called, first, e, scope)
-        closure = self.closure(getattr(inner, "__func__", inner))
+                return self._folded(inner is map, called, first, e, scope)
+        function_of = getattr(inner, "__func__", inner)
+        closure = self.closure(function_of)
         if closure is not None:
             try:
                 return self._entered(closure, inner, e, scope)
@@ -265,9 +265,8 @@ class Expressions:
                 self._closures[inner] = None  # called as a library is
         compute, exprs = form(e)
         operands = [function, *(self.evaluate(x, scope) for x in exprs[1:])]
-        function_of = getattr(inner, "__func__", inner)
         own = isinstance(function_of, FunctionType) and self.own(function_of)
-        own = own or any(inner is f for f in SETTERS)
+        own |= any(inner is f for f in SETTERS)
         if own and may_set(inner, [x.value for x in operands[1:]]):
             raise CannotRecord(f"{inner.__name__}, which may set attributes")
         return self._library(compute, operands, exprs, e, scope)
@@ -283,12 +282,7 @@ class Expressions:
 
     def _entered(self, closure: Closure, inner: Any, e: ast.Call, scope: Scope) -> Record:
         """Call a function whose body is recorded too."""
-        given: list[Record] = []
-        for x in e.args:
-            if isinstance(x, ast.Starred):
-                given += self.items(self.evaluate(x.value, scope), scope)
-            else:
-                given.append(self.evaluate(x, scope))
+        given = self._given(e.args, scope)
         named: dict[str, Record] = {}
         for k in e.keywords:
             value = self.evaluate(k.value, scope)
@@ -298,6 +292,16 @@ class Expressions:
             for key in value.value:
                 named[key] = self.run(operator.itemgetter(key), [value], None, scope)
         return self.run(same, [self._applied(closure, inner, given, named, scope)], e, scope)
+
+    def _given(self, args: Sequence[ast.expr], scope: Scope) -> list[Record]:
+        """What is given by position, a starred list entry by entry."""
+        given: list[Record] = []
+        for x in args:
+            if isinstance(x, ast.Starred):
+                given += self.items(self.evaluate(x.value, scope), scope)
+            else:
+                given.append(self.evaluate(x, scope))
+        return given
 
     def _applied(
         self,
@@ -311,18 +315,16 @@ class Expressions:
         pack = lambda compute, xs: self.run(compute, xs, None, scope)  # noqa: E731
         return self.enter(closure, closure.bound([*own, *given], named, pack))
 
-    def _unrolled(
-        self, mapped: bool, closure: Closure, inner: Any, e: ast.Call, scope: Scope
-    ) -> Record:
+    def _folded(self, mapped: bool, closure: Closure, f: Any, e: ast.Call, scope: Scope) -> Record:
         """What `map` or `reduce` makes with a function whose body is recorded too, call by call."""
-        over = [self.evaluate(x, scope) for x in e.args[1:]]
+        over = self._given(e.args[1:], scope)
         rows = [self.items(x, scope) for x in (over if mapped else over[:1])]
         if mapped:
-            made = [self._applied(closure, inner, [*r], {}, scope) for r in zip(*rows)]  # noqa: B905
+            made = [self._applied(closure, f, [*r], {}, scope) for r in zip(*rows)]  # noqa: B905
             return self.run(lambda *values: list(values), made, e, scope)
         state = over[1] if len(over) > 1 else rows[0].pop(0)
         for item in rows[0]:
-            state = self._applied(closure, inner, [state, item], {}, scope)
+            state = self._applied(closure, f, [state, item], {}, scope)
         return self.run(same, [state], e, scope)
 
     def _method(self, e: ast.Call, func: ast.Attribute, base: Record, scope: Scope) -> Record:

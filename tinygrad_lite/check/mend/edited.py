@@ -19,7 +19,7 @@ from ..findings import Finding
 from ..kinds import KINDS
 from .offered import turning
 from .pool import is_size
-from .rows import Edit
+from .rows import REDUCTIONS, Edit, is_numeric
 from .slipped import settings
 from .written import FAILS, shown
 
@@ -179,6 +179,25 @@ def changes_numbers(edit: Edit) -> bool:
         )
         for code in (edit.place, edit.new)
     )
+    return old != new
+
+
+def changes_scale(edit: Edit, trace: Trace) -> bool:
+    """Whether an edit changes the numbers, lengths and means of a line, so that it may be right
+    only where one of them is what it is."""
+    at = instance_of(edit, trace)
+    known = {} if at is None else at.names
+    harmless = () if isinstance(edit.place, ast.Constant) else (0, 1)  # in 1 - s, or a mask
+
+    def scales(n: ast.AST) -> bool:
+        if isinstance(n, ast.Constant):
+            return type(n.value) in (int, float) and n.value not in harmless
+        if isinstance(n, ast.Name):
+            value: Any = known[n.id].value if n.id in known else None
+            return is_numeric(value) and np.ndim(value) == 0
+        return is_size(n) or (isinstance(n, ast.Attribute) and n.attr in REDUCTIONS)
+
+    old, new = (Counter(ast.dump(n) for n in walked(c) if scales(n)) for c in edit[:2])
     return old != new
 
 

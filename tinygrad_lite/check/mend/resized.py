@@ -136,12 +136,25 @@ def _numbers(root: Node, written: Container[float]) -> dict[Number, list[tuple[N
 
 
 def _ordered(n: float, new: list[float], at: Sequence[tuple[Node, int]]) -> list[float]:
-    """What a number may be, the likeliest first: a 2 by which something is multiplied is itself; by
-    a larger one it may be, as by a 2 by which something is divided."""
+    """What a number may be, the likeliest first: a 2 by which something is multiplied is itself, or
+    by which a square is divided; by a larger one it may be, as by a 2 by which something is."""
     factor = n > 1 and bool(at) and not any(_divides(node) for node, _ in at)
-    if factor and n == LEAST:
+    if n == LEAST and (factor or any(_halves_square(node) for node, _ in at)):
         return [n, *new]
     return [*new, n] if factor or n <= LEAST else new
+
+
+def _halves_square(node: Node) -> bool:
+    """Whether a node is a square that is divided, or a sum of such."""
+    above = [node.inputs[0]] if _divides(node) else []
+    while above:
+        x = above.pop()
+        name = getattr(getattr(x, "op", None), "name", "")
+        again = len(x.inputs) == 2 and x.inputs[0] is x.inputs[1] if name else False
+        if again or name == "square" or (name == "pow" and x.operands[1] == LEAST):
+            return True
+        above += x.parents() if name in ("sum", "mean", "add") else ()
+    return False
 
 
 def _divides(node: Node) -> bool:

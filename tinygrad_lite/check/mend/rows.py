@@ -188,7 +188,7 @@ def formed(form: Form, x: Written) -> Written | None:
     value = np.asarray(made.value)
     if value.size > 1 and (value == value.flat[0]).all():
         return None
-    if form.kind == "other" and np.array_equal(np.abs(value), np.abs(x.value)):
+    if form.kind == "other" and any(np.array_equal(value, k * x.value) for k in (1, -1)):
         return None
     if form.kind == "transpose" and is_symmetric(x.value):
         return None

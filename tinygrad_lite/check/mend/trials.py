@@ -31,6 +31,7 @@ from ..scales import Scales
 from .claimed import Claimed, is_right, line_is_right
 from .edited import (
     changes_numbers,
+    changes_scale,
     dropped,
     foreign_sizes,
     marks,
@@ -90,7 +91,8 @@ class Trials:
             for name, worlds in self.numbers.items():
                 if not all(self.is_right(claimed, (*needs, *edits), *w) for w in worlds):
                     yield UNTOLD.format(f"another {name}")
-        if grade == 0 and not all(
+        scales = grade == 0 and any(changes_scale(edit, self.trace) for edit in edits)
+        if scales and not all(
             self.is_right(claimed, (*needs, *edits), *w) for w in self.sizes.likely
         ):
             yield UNTOLD.format("other lengths")
