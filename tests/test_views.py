@@ -8,6 +8,7 @@ import pytest
 from tinygrad_lite.notation.views import part_of
 
 x, X, H = (np.random.default_rng(0).normal(size=n) for n in (9, (5, 3), (2, 3, 4)))
+R = x[None]  # its first stride is 0
 PARTS = (
     *("x[1:-1]", "x[::2]", "x[4:5]", "x[None]", "X.T", "X[2]", "X[1:3]", "X[2:,1]", "X[:,None]"),
     *(
@@ -20,6 +21,7 @@ PARTS = (
         "X[:,:,None]",
         "X.reshape(5,3,1)",
     ),
+    *("R[0]", "R[:,1:3]", "R.T"),
 )
 
 

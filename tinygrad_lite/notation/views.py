@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,8 @@ def _keys(a: Any, base: Any) -> tuple[Any, ...]:
     offset = _place(a)[0] - _place(base)[0]
     axes = list(zip(a.shape, a.strides, strict=True))
     keys: list[Any] = []
-    for n, stride in zip(base.shape, base.strides, strict=True):
+    for axis, n in enumerate(base.shape):  # NumPy's own stride of an axis of length 1 may be 0
+        stride = base.itemsize * prod(base.shape[axis + 1 :])
         while axes and (
             axes[0] == (1, 0) or (axes[0][0] == 1 and len(axes) + len(keys) > base.ndim)
         ):
