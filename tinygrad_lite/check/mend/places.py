@@ -246,21 +246,20 @@ class Places:
         for r in below:
             if edit is not None and r.site is place and r.instance is not None:
                 new[r] = r.instance.value(edit.new, new)
-                self._refuse_grown(new[r], r, 0)
+                self._refuse_grown(new[r], r)
             elif r.compute is same and r not in self.goal.changed:  # by far the most
                 x = r.operands[0]
                 new[r] = new.get(x, x.value)
             elif r not in self.goal.changed:
                 new[r] = r.compute(*[new.get(x, x.value) for x in r.operands])
-                self._refuse_grown(new[r], r, MANY)  # as with an axis more in every turn
+                if getattr(new[r], "size", 0) > MANY:  # as with an axis more in every turn
+                    self._refuse_grown(new[r], r)
         return new
 
-    def _refuse_grown(self, value: Any, r: Record, least: int) -> None:
-        """`ValueError` where a record would have many times its entries, more than the least."""
-        size = getattr(value, "size", 1)
-        if size > max(
-            least, GROWS * max(np.size(r.value) if is_numeric(r.value) else 0, self.truth.size)
-        ):
+    def _refuse_grown(self, value: Any, r: Record) -> None:
+        """`ValueError` where a record would have many times its entries, or the goal's."""
+        before = np.size(r.value) if is_numeric(r.value) else 0
+        if is_numeric(value) and np.size(value) > GROWS * max(before, self.truth.size):
             raise ValueError("so many entries")
 
     def reaches(self, edit: Edit, values: Values, wanted: Values) -> bool:
