@@ -76,8 +76,7 @@ def test_the_script_computes_what_the_ops_do(page, name):
         made, found = case(root)
         if made.why:
             assert name in FIXED, f"{name} {case_}: {made.why}"
-            says = "no complex numbers" if name == "dft" else "cannot compute"
-            assert says in made.why, made.why
+            assert made.why.startswith(("a page cannot compute", "a page has no")), made.why
         else:
             cases.append(found)
     if name not in FIXED:

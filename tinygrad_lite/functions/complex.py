@@ -158,9 +158,8 @@ class Complex:
     def of_op(self, name: str, *inputs: Any, **settings: Any) -> Any:
         """What an op of this is, of a node and this too, such as weights * spectrum: NumPy's
         function of that name."""
-        act = _UFUNCS.get("power" if name == "pow" else name)
-        if act is not None:
-            return act(*inputs)
+        if name in _UFUNCS:
+            return _UFUNCS[name](*inputs)
         function = getattr(np, name, None)
         if function is None or isinstance(function, np.ufunc):
             raise _unsupported(name)
@@ -240,7 +239,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 _UFUNCS: dict[str, Callable[..., Any]] = {
-    "abs": abs,
     "absolute": abs,
     "add": lambda a, b: a + b if isinstance(a, Complex) else b + a,
     "conjugate": Complex.conj,
@@ -255,6 +253,7 @@ _UFUNCS: dict[str, Callable[..., Any]] = {
     "square": lambda z: z * z,
     "subtract": lambda a, b: a - b if isinstance(a, Complex) else b.__rsub__(a),
 }
+_UFUNCS |= {"abs": _UFUNCS["absolute"], "pow": _UFUNCS["power"]}  # as the ops are called
 
 
 def _unsupported(name: str) -> TypeError:
