@@ -87,13 +87,13 @@ class Multiples:
         return other and np.allclose(np.sort(np.ravel(g)), np.sort(np.ravel(value)))
 
     def _told(self, row: Judged, use: Judged) -> tuple[bool, bool]:
-        """Whether what uses a step is right with it as it is, and with the gradient; what else is
-        wrong above it is put right."""
-        assert row.node is not None
-        beside = [r for r in self._uses if r is not row and use in self._uses[r]]
-        others = {r.step.record: r.wanted(self.truth) for r in beside if r.verdict != RIGHT}
+        """Whether what uses a step is right with it as it is, and with the gradient, in all turns of
+        a loop; what else is wrong above it is put right."""
+        beside = [r for r in self._uses if use in self._uses[r] and r.verdict != RIGHT]
+        mine = {r.step.record: self.truth.gradient(r.node) for r in beside if _same(r, row)}
+        others = {r.step.record: r.wanted(self.truth) for r in beside if not _same(r, row)}
         rights = []
-        for changes in (others, {**others, row.step.record: self.truth.gradient(row.node)}):
+        for changes in (others, {**others, **mine}):
             try:
                 with np.errstate(all="ignore"):
                     value = raw(self.trace.again(changes, use.step.record))
@@ -191,6 +191,11 @@ class Multiples:
                 return counted(twice - once, np.asarray(other.wanted(truth)) - 2 * once + twice)
         except Exception:  # the gradient does not fit what follows
             return None
+
+
+def _same(a: Judged, b: Judged) -> bool:
+    """Whether two steps are of one name."""
+    return a.step.of == b.step.of
 
 
 def _scale(row: Judged) -> float:

@@ -12,10 +12,11 @@ import numpy as np
 
 from ...graph.names import is_own
 from ...graph.node import Node, raw
-from .judged import Equal, Judged, sums_of
+from .judged import NEAR, Equal, Judged, sums_of
 from .left_over import left_over
 from .pairs import Pairs
 from .scope import Closure
+from .steps import Step
 from .trace import Record, Trace
 from .truth import Truth
 from .turns import adds_to_entries, is_empty, is_part, until, values_of
@@ -59,10 +60,17 @@ class Pairing:
                 nodes = [] if loose is None or loose in taken else [loose]
             if nodes:
                 found += self._matched(turns, nodes)
-        stood = {row.node for turn in found for row in turn}
-        for row in updates:  # of what no name is the gradient
+        stood = {row.node: turn for turn in found for row in turn}
+        for row in updates:  # of what no name is the gradient, or only turned round
             node = None if row.step.update is None else row.step.update[0]
-            if node is not None and node in self.truth.of and node not in stood:
+            turn = stood.get(node, [])
+            if turn and _turned(turn[-1].step, row.step):
+                found.remove(turn)
+                for named in turn:
+                    named.node = None
+            elif turn:
+                continue
+            if node is not None and node in self.truth.of:
                 found += self._matched([[row]], [node])
         rows += [*updates, *inner]
         for turn, node in left_over(
@@ -368,6 +376,13 @@ class Pairing:
             return None
         nodes = (n for n in self._order if not self.truth.jacobians)
         return next((n for n in nodes if self.equal(n, value, self.truth.gradient(n))), None)
+
+
+def _turned(step: Step, update: Step) -> bool:
+    """Whether a parameter is updated by the transpose of what a step gives."""
+    assert update.update is not None
+    a, b = np.asarray(step.value), np.asarray(update.value) / update.update[1]
+    return a.T.shape == b.shape and not np.array_equal(a, b) and np.allclose(a.T, b, NEAR, 0)
 
 
 def _agree(a: Any, b: Any, deep: int) -> bool:

@@ -111,11 +111,12 @@ def _steps(trace: Trace) -> list[Step]:
             found.append(Step(a.name, a.record, line, None, builds, adds, **told))
         elif not a.outermost and not (isinstance(held, list) and _is_index(*a.keys)):
             continue
-        elif isinstance(held, dict):
+        elif isinstance(held, dict) and not _is_index(*a.keys):
             if a.part is not None and isinstance(key, (str, Node)):
                 found.append(Step(a.name, a.part, line, key, aug, more, **told))
-        elif isinstance(held, list) and not may_be_gradient(held) and _is_index(*a.keys):
-            found += _in_list(a, line, a.keys[0] % len(held), told)
+        elif isinstance(held, (list, dict)) and not may_be_gradient(held) and _is_index(*a.keys):
+            at = a.keys[0] if isinstance(held, dict) else a.keys[0] % len(held)
+            found += _in_list(a, line, at, told)
         else:
             set_ = len(a.keys) == 1 and isinstance(a.statement, ast.Assign)
             if set_ and isinstance(held, np.ndarray):
@@ -142,8 +143,9 @@ def _update(at: Instance, line: Instance, record: Record, node: Node, scale: flo
 
 
 def _in_list(a: Assignment, line: Instance, key: int, told: Any) -> Iterator[Step]:
-    """An entry of a list of arrays that was set, or changed in place (grads[0][...] = dW). Each is
-    a name, dW[-1] is dW[2]; of a list that is an attribute it has the entry's place as its key."""
+    """An entry of a list of arrays, or of a dict by number, that was set, or changed in place
+    (grads[0][...] = dW). Each is a name, dW[-1] is dW[2]; of a list that is an attribute it has the
+    entry's place as its key."""
     held: Any = a.record.value[key]
     if a.part is None or not may_be_gradient(held):
         return
@@ -164,14 +166,15 @@ def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
     for name, a in made.items():
         record = trace.names.get(name, a.record)
         held: Any = record.value
-        named = isinstance(held, dict) and not record.users
+        counted = isinstance(held, dict) and any(map(_is_index, held))
+        named = isinstance(held, dict) and not counted and not record.users
         filled = isinstance(a.statement, (ast.Assign, ast.Expr))  # by a call, perhaps
-        if not filled or not (named or isinstance(held, list)):
+        if not filled or not (named or counted or isinstance(held, list)):
             continue
         line = a.instance if a.line is None else a.line
         since = {step.of for step in found if step.record.index > a.record.index}
         entries = enumerate(held) if not may_be_gradient(held) else ()
-        for k, entry in held.items() if named else entries:
+        for k, entry in held.items() if isinstance(held, dict) else entries:
             of, key = (name, k) if named else (f"{name}[{k}]", None)
             if may_be_gradient(entry) and (of, key) not in since and isinstance(k, (str, int)):
                 yield Step(of, _entry(trace, record, k), line, key, not named and _builds(a))
