@@ -90,7 +90,7 @@ class Multiples:
         """Whether what uses a step is right with it as it is, and with the gradient, in all turns of
         a loop; what else is wrong above it is put right."""
         beside = [r for r in self._uses if use in self._uses[r] and r.verdict != RIGHT]
-        mine = {r.step.record: self.truth.gradient(r.node) for r in beside if _same(r, row)}
+        mine = {r.step.record: r.wanted(self.truth) for r in beside if _same(r, row)}
         others = {r.step.record: r.wanted(self.truth) for r in beside if not _same(r, row)}
         rights = []
         for changes in (others, {**others, **mine}):
