@@ -163,6 +163,7 @@ def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
     """The entries in the end of lists, and of dicts that nothing uses, those that were not set one
     by one: as they were made."""
     made = {a.name: a for a in trace.assigned if a.outermost and not a.keys}
+    own = set(ast.walk(trace.definition))
     for name, a in made.items():
         record = trace.names.get(name, a.record)
         held: Any = record.value
@@ -177,7 +178,23 @@ def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
         for k, entry in held.items() if isinstance(held, dict) else entries:
             of, key = (name, k) if named else (f"{name}[{k}]", None)
             if may_be_gradient(entry) and (of, key) not in since and isinstance(k, (str, int)):
-                yield Step(of, _entry(trace, record, k), line, key, not named and _builds(a))
+                put = _put_in(record, entry)
+                if put is not None and put.instance is not None and put.instance.statement in own:
+                    yield Step(of, put, put.instance, key, at=line)  # where it has that place
+                else:
+                    yield Step(of, _entry(trace, record, k), line, key, not named and _builds(a))
+
+
+def _put_in(holder: Record, entry: Any) -> Record | None:
+    """What an entry of a container was before it was put there: as it was written, or as it was
+    appended or inserted; None where it is not known."""
+    ahead = [holder]
+    while ahead:
+        for x in ahead.pop().operands:
+            if x.value is entry:
+                return x
+            ahead += [x] * isinstance(x.value, (list, dict, tuple))
+    return None
 
 
 def _entry(trace: Trace, holder: Record, key: Any) -> Record:
