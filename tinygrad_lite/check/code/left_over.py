@@ -59,7 +59,8 @@ def _ends(rows: Sequence[Judged], pairs: Pairs, trace: Trace) -> list[list[Judge
     another's in each turn of a loop, those of one that are computed from each other."""
     found: dict[tuple[str, Any], list[Judged]] = {}
     for row in rows:
-        if row.node is None and pairs.given.get(row.step.name, row) is not None:
+        own = getattr(row.step.record.value, "node", None)  # another name for it
+        if row.node is own is None and pairs.given.get(row.step.name, row) is not None:
             key = (row.step.name, row.index) if row.step.name == RETURNED else row.step.of
             known = found.get(key, []) if row.step.inside is not None else []
             if known and known[-1].step.record not in trace.above(row.step.record):

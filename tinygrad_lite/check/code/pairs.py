@@ -21,7 +21,7 @@ CONVENTIONS = (
     r"(?:grad|delta|nabla|g|bar|adj)_(?P<of>.+)",
     r"(?:grad|delta|nabla)(?P<of>.+)",
     r"g(?P<of>[A-Z].*|[a-z]\d*)",
-    r"(?P<of>.+)_(?:grad|gradient|bar|adj|g|update|diff|dx|deriv|derivative)",
+    r"(?P<of>.+)_(?:grad|gradient|bar|adj|g|d|update|diff|dx|deriv|derivative)",
     r"(?P<of>.+)_(?:grads|gradients|deltas)(?P<place>\[.+\])",
     r"(?P<of>.+)grad",
     r"d_?{own}_?(?P<of>.+)",
