@@ -181,7 +181,9 @@ class Pairing:
             return None
         of = row.step.attribute[0]
         set_ = {n: r.value for (key, n), r in self.trace.fields.items() if key == id(of)}
-        inside = set_ if isinstance(of, Node) else {**vars(of), **set_}
+        own = {} if isinstance(of, Node) else vars(of)
+        kept = {n: x for n, x in own.items() if isinstance(x, Node)}  # updated since, perhaps
+        inside = {**own, **set_, **kept}
         shape = np.shape(row.step.value)
         of_step = row.step.attribute, row.step.key, shape
         node = self.pairs.attribute(*of_step, inside, self.truth.of)
@@ -325,7 +327,7 @@ class Pairing:
         that only count."""
         for r in self.trace.above(record, self._counts):
             within = any(isinstance(x.value, (np.ndarray, HeldNumber)) for x in r.operands)
-            array = isinstance(r.value, np.ndarray) and np.ptp(r.value) != 0
+            array = isinstance(r.value, np.ndarray) and np.any(r.value != r.value.ravel()[:1])
             if not within and (array or isinstance(r.value, HeldNumber)):
                 yield getattr(r.value, "node", None)
 
