@@ -87,8 +87,8 @@ class Multiples:
         return other and np.allclose(np.sort(np.ravel(g)), np.sort(np.ravel(value)))
 
     def _told(self, row: Judged, use: Judged) -> tuple[bool, bool]:
-        """Whether what uses a step is right with it as it is, and with the gradient, in all turns of
-        a loop; what else is wrong above it is put right."""
+        """Whether what uses a step is right with it as it is, and with the gradient, in every turn
+        of a loop; what else is wrong above it is put right."""
         beside = [r for r in self._uses if use in self._uses[r] and r.verdict != RIGHT]
         mine = {r.step.record: r.wanted(self.truth) for r in beside if _same(r, row)}
         others = {r.step.record: r.wanted(self.truth) for r in beside if not _same(r, row)}

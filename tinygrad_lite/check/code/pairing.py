@@ -15,8 +15,8 @@ from ...graph.node import Node, raw
 from .judged import NEAR, Equal, Judged, sums_of
 from .left_over import left_over
 from .pairs import Pairs
-from .plain import HeldNumber
 from .scope import Closure
+from .slopes import is_slope
 from .steps import Step
 from .trace import Record, Trace
 from .truth import Truth
@@ -162,9 +162,12 @@ class Pairing:
         """The nodes that a name or a key stands for one after the other, and its steps for each."""
         if key is None:
             nodes, turns = self._in_turn(name, group)
-            if nodes and self._is_slope(name, turns, nodes):
-                self.pairs.given[name] = None
-                return [], turns
+            ends = [turn[-1].step for turn in turns]
+            if nodes and name not in self.trace.handed_back and not ends[-1].returned:
+                family = {*nodes, *self._alike(nodes[0])}
+                if is_slope((end.record for end in ends), family, self.trace, self.truth):
+                    self.pairs.given[name] = None
+                    return [], turns
             return nodes, turns
         step = group[-1].step
         node = self._of_attribute(group[0])
@@ -306,47 +309,6 @@ class Pairing:
         family = [node, *self._alike(node)]
         values = [(x, row.step.value) for x in family for row in group]
         return not any(self.equal(x, v, self.truth.gradient(x)) for x, v in values)
-
-    def _is_slope(self, name: str, turns: Turns, nodes: list[Node]) -> bool:
-        """Whether a name, in every turn, is a function of an activation alone, of whose gradient
-        that cannot be said: it stands for the activation's own derivative, dh = 1 - h**2."""
-        if name in self.trace.handed_back or turns[-1][-1].step.returned:
-            return False
-        family = {*nodes, *self._alike(nodes[0])}
-        for turn in turns:
-            of = {id(x): x for x in self._sources(turn[-1].step.record)}
-            node = of.popitem()[1] if len(of) == 1 else None
-            if node not in family or node.op is None or not node.op.elementwise:
-                return False
-            if not self._needs_more(node):
-                return False
-        return True
-
-    def _sources(self, record: Record) -> Iterator[Node | None]:
-        """The nodes whose arrays a record is computed from, None for an array of none; not those
-        that only count."""
-        for r in self.trace.above(record, self._counts):
-            within = any(isinstance(x.value, (np.ndarray, HeldNumber)) for x in r.operands)
-            array = isinstance(r.value, np.ndarray) and np.any(r.value != r.value.ravel()[:1])
-            if not within and (array or isinstance(r.value, HeldNumber)):
-                yield getattr(r.value, "node", None)
-
-    @cached_property
-    def _counts(self) -> set[Record]:
-        """What is a whole number, or a shape."""
-        return {r for r in self.trace.records if isinstance(r.value, (int, tuple))}
-
-    def _needs_more(self, node: Node) -> bool:
-        """Whether the gradient of a node depends on other arrays than its own."""
-        own = self.truth.of[node]
-        below, ahead = {id(own)}, [own]
-        while ahead:
-            used = ahead.pop()
-            if used is not own and any(id(x) not in below and np.size(raw(x)) > 1 for x in used.inputs):
-                return True
-            below |= {id(user) for user, _ in self.truth.tape.consumers[used]}
-            ahead += [user for user, _ in self.truth.tape.consumers[used]]
-        return False
 
     def _is_claimed(self, name: str, node: Node) -> bool:
         """Whether a name is handed back, and not under the key of another node, as of the first
