@@ -19,6 +19,7 @@ from ..mend.search import NEAR_BY, SHARES
 from .derivation import Data
 from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Judged
 from .said import Said
+from .settled import Settled
 from .source import Change
 from .steps import Step, steps, target_of
 from .trace import Instance, Record
@@ -32,6 +33,9 @@ class Lines(Said):
 
     mends: list[tuple[Judged, Mend]] = field(default_factory=list)
     left: float = BUDGET  # seconds for the engine's own lines
+
+    def __post_init__(self) -> None:
+        self._given = dict(self.pairs.given)  # before anything was judged
 
     def findings(self, *, mends: bool = True) -> list[Finding]:
         """What is to be said of every line that was judged, mended where `mends`."""
@@ -165,7 +169,31 @@ class Lines(Said):
                 follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
                 found[id(row)] = replace(follows, where="", also=())
 
-        self._doubt([r for r in wrong if id(r) in found and found[id(r)].by != "edit"], found)
+        if not self._settle(found):
+            self._doubt([r for r in wrong if id(r) in found and found[id(r)].by != "edit"], found)
+
+    def _settle(self, found: dict[int, Finding]) -> bool:
+        """Where all is right with one of the mends, or with all of them, let what else was called
+        wrong follow from it: what is wrong upstream hides what a line stands for."""
+        mends = [mend for _, mend in self.mends]
+        wrong = {k for k, f in found.items() if f.verdict == WRONG}
+        if not mends or len(wrong) + len(self.causes) < 2:
+            return False
+        ends = (row.node for row in self._judged if row.final)
+        claimed = {node for node in ends if node is not None and node.op is None}
+        settled = Settled(self.mender, self.pairs, self._given, self.equal, claimed).of(mends)
+        if settled is None:
+            return False
+        self.mends = [(row, mend) for row, mend in self.mends if mend in settled]
+        lines = {mend.line for mend in settled}
+        self.causes = [cause for cause in self.causes if cause.mended in lines]
+        named = [cause.name for cause in self.causes]
+        named += [self._called(row) for row, _ in self.mends if id(row) in wrong]
+        inherited = tuple(dict.fromkeys(named))
+        for k in wrong - {id(row) for row, _ in self.mends}:
+            follows = replace(found[k], verdict=FOLLOWS, inherited=inherited, error=None, kind="")
+            found[k] = replace(follows, explanation="", where="", also=(), mended=None, by="")
+        return True
 
     def _stops(self, mend: Mend) -> bool:
         """Whether a derivation that runs raises an error with a mend, in a later turn of a loop."""
