@@ -220,9 +220,14 @@ def entries_of(a: Any) -> Any:
 def _beside(node: Node, data: Data) -> Node:
     """A node that is none of the graph, but is computed from the same leaves, on other data; as it
     is where it cannot be computed again: from data that were set since, a running mean, say."""
-    leaves = {x: data.twin[x].data for x in topological_order(node) if x in data.twin}
+    order = topological_order(node)
+    leaves = {x: data.twin[x].data for x in order if x in data.twin}
+    arrays = (x for n in order for x in n.inputs if is_array(x) and not isinstance(x, Node))
+    copied = {id(x): stand_in(x, data) for x in arrays}  # of another run through the forward pass
     with contextlib.suppress(ValueError, RuntimeError):
-        return replay(node, leaves, constants=data.constants, wide=True)[node] if leaves else node
+        if leaves:
+            constants = {**data.constants, **copied}
+            return replay(node, leaves, constants=constants, wide=True)[node]
     return node
 
 
