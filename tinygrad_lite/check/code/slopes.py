@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...backprop.chain import slope
 from ...graph.node import Node, raw
 from .plain import HeldNumber
 from .trace import Record, Trace
@@ -16,15 +17,26 @@ from .truth import Truth
 def is_slope(records: Iterable[Record], family: set[Node], trace: Trace, truth: Truth) -> bool:
     """Whether the values of a name are, in every turn, functions of one activation of a family
     alone, whose gradient depends on more: they are its own derivative, right or wrong."""
-    counts = {r for r in trace.records if isinstance(r.value, (int, tuple))}
+    counts = {r for r in trace.records if _counts(r.value)}
     for record in records:
         of = {id(node): node for node in _sources(record, trace, counts)}
         node = of.popitem()[1] if len(of) == 1 else None
-        if node not in family or node.op is None or not node.op.elementwise:
-            return False
-        if not _needs_more(node, truth):
+        if node not in family or not _bends(node) or not _needs_more(node, truth):
             return False
     return True
+
+
+def _counts(value: Any) -> bool:
+    """Whether something is a whole number, or a shape."""
+    return isinstance(value, int) or (isinstance(value, tuple) and all(map(_counts, value)))
+
+
+def _bends(node: Node) -> bool:
+    """Whether a node is a function of one other entry by entry, and no linear one."""
+    of = [i for i, x in enumerate(node.inputs) if isinstance(x, Node)]
+    if len(of) != 1 or node.op is None or not node.op.elementwise:
+        return False
+    return _varies(np.asarray(slope(node, of[0])))
 
 
 def _sources(record: Record, trace: Trace, counts: set[Record]) -> Iterator[Node | None]:
