@@ -10,7 +10,8 @@ from ...graph.node import Node
 from ..mend.claimed import is_right
 from ..mend.edited import Mend
 from ..mend.mending import Mender
-from ..mend.written import standing
+from ..mend.written import FAILS, standing
+from .forms import CannotRecord
 from .judge import Judge
 from .judged import FOLLOWS, RIGHT, UNSEEN, WRONG, Equal
 from .pairs import Pairs
@@ -50,5 +51,8 @@ class Settled:
             return False
         edits = standing([edit for mend in mends for edit in mend.edits])
         worlds = mender.trials.rungs[0][:1] if mender.trials.rungs else []
-        runs = [(mender.run(draw, edits), truth) for draw, truth in worlds]
+        try:
+            runs = [(mender.run(draw, edits), truth) for draw, truth in worlds]
+        except (*FAILS, CannotRecord):  # as where a loop no longer ends
+            return False
         return all(is_right(row, *world) for world in runs for row in ends)
