@@ -12,15 +12,14 @@ import numpy as np
 
 from ...graph.names import is_own
 from ...graph.node import Node, raw
-from .judged import NEAR, Equal, Judged, sums_of
+from .judged import Equal, Judged, sums_of
 from .left_over import left_over
 from .pairs import Pairs
 from .scope import Closure
 from .slopes import is_slope
-from .steps import Step
 from .trace import Record, Trace
 from .truth import Truth
-from .turns import adds_to_entries, is_empty, is_part, until, values_of
+from .turns import adds_to_entries, is_empty, is_part, is_turned, until, values_of
 
 Turns = list[list[Judged]]
 DEEP = 3  # operations, one above the other, that nodes made alike have in common
@@ -65,7 +64,7 @@ class Pairing:
         for row in updates:  # of what no name is the gradient, or only turned round
             node = None if row.step.update is None else row.step.update[0]
             turn = stood.get(node, [])
-            if turn and _turned(turn[-1].step, row.step):
+            if turn and is_turned(turn[-1].step, row.step):
                 found.remove(turn)
                 for named in turn:
                     named.node = None
@@ -386,13 +385,6 @@ class Pairing:
             return None
         nodes = (n for n in self._order if not self.truth.jacobians)
         return next((n for n in nodes if self.equal(n, value, self.truth.gradient(n))), None)
-
-
-def _turned(step: Step, update: Step) -> bool:
-    """Whether a parameter is updated by the transpose of what a step gives."""
-    assert update.update is not None
-    a, b = np.asarray(step.value), np.asarray(update.value) / update.update[1]
-    return a.T.shape == b.shape and not np.array_equal(a, b) and np.allclose(a.T, b, NEAR, 0)
 
 
 def _agree(a: Any, b: Any, deep: int) -> bool:

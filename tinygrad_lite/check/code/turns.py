@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node
-from .judged import Judged
+from .judged import NEAR, Judged
+from .steps import Step
 
 
 def is_empty(row: Judged) -> bool:
@@ -45,3 +46,10 @@ def is_part(value: Any, node: Node) -> bool:
     """Whether a value has fewer axes than a node, each of them one of the node's, in order."""
     axes = iter(node.shape)
     return np.ndim(value) < len(node.shape) and all(n in axes for n in np.shape(value))
+
+
+def is_turned(step: Step, update: Step) -> bool:
+    """Whether a parameter is updated by the transpose of what a step gives."""
+    assert update.update is not None
+    a, b = np.asarray(step.value), np.asarray(update.value) / update.update[1]
+    return a.T.shape == b.shape and not np.array_equal(a, b) and np.allclose(a.T, b, NEAR, 0)
