@@ -71,7 +71,7 @@ class Matrices:
         places: list[Ix | int | None] = [None] * len(symbol.shape)
         for axis, i in zip(symbol.axes, ix, strict=True):
             places[axis] = i.place if i.kind == "fixed" else i
-        return Name(*self.names(symbol), tuple(places), symbol.symmetric)
+        return Name(*self.names(symbol), tuple(places), symbol.symmetric, symbol.mask)
 
     def _atom(self, e: Expr) -> Tree:
         axes = tuple(i for i in e.ix if i.kind != "fixed")
