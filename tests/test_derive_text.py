@@ -284,6 +284,9 @@ def test_a_number_in_a_sum_with_a_diagonal_matrix_is_a_matrix():
     a = tg.Tensor(np.random.default_rng(0).normal(size=4))
     E = tg.exp(a).sum() - tg.exp(a.sum())
     assert str(tg.derive(E, a, a)).startswith("∂²E/∂a² = Diag(exp(a)) − exp(𝟏ᵀ a) 𝟏 𝟏ᵀ")
+    E = tg.prod(a) ** 2
+    repeated = "2 prod(a)² ((2 / a) 𝟏ᵀ − Diag(1 / a)) Diag(1 / a)"
+    assert str(tg.derive(E, a, a)).startswith(f"∂²E/∂a² = {repeated}")
 
 
 def test_an_identity_in_a_norm_and_a_trace():
