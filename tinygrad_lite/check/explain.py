@@ -18,6 +18,8 @@ import numpy as np
 from ..backprop.chain import contribution
 from ..graph.node import Node
 from . import arrays, axes, systematic
+from .altered import altered
+from .otherwise import other_losses
 from .scales import near, tolerance_of
 from .search import HUGE, LARGE, ONE, TWO, VANISHING, Explanation, Guess, Search
 from .shadows import is_square
@@ -212,6 +214,6 @@ PASSES: tuple[tuple[float, tuple[Pass, ...]], ...] = (
     (LARGE, (systematic.alike, systematic.in_sequence)),
     (LARGE, (arrays.other_gradients,)),
     # A mistake in a part, something left out or in another's place, and two mistakes.
-    (LARGE, (in_parts, systematic.left_out, axes.other_axes)),
-    (LARGE, (with_factor, proportional)),
+    (LARGE, (in_parts, other_losses, axes.other_axes)),
+    (LARGE, (with_factor, altered, proportional)),
 )

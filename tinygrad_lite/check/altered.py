@@ -1,0 +1,133 @@
+"""The gradient itself, altered: parts of it left 0, its entries moved, cut off or made symmetric, a
+part of the parameter added. The entries of the claim tell that; no step of the graph does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .search import ONE, Explanation, Search
+from .slips import FAR, ODD, Instead, moved, turned
+from .tape import Vector
+
+FEW = 3  # entries of a claim, or right ones in it, from which on they tell something
+LONGEST = 500  # entries along an axis that are put in order
+ROUND = 1e-9  # how near a number is to one of few digits that is meant
+
+
+def altered(search: Search) -> Iterator[Explanation]:
+    """What was done to the gradient as a whole."""
+    claimed, g = search.value, search.expected
+    if claimed.size < FEW or claimed.shape != g.shape or not claimed.any():
+        return
+    for find in (_lost, _turned, _symmetric, _moved, _reordered, _cut):
+        found = [m for m in find(claimed, g, search.tolerance) if search.explains(m.value)]
+        yield from (Explanation(m.kind, ONE + m.cost, m.text) for m in found)
+        if found:
+            return
+    for m in _added(search):
+        if search.explains(m.value):
+            yield Explanation(m.kind, ONE + m.cost, m.text)
+
+
+def _lost(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
+    """Right where it is not 0."""
+    lost = (claimed == 0) & (np.abs(g) > tolerance)
+    if lost.any() and np.count_nonzero(claimed) >= FEW:
+        yield Instead("missing-term", ODD, np.where(lost, 0.0, g), f"yours is 0 {_where(lost)}")
+
+
+def _turned(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
+    turned_ = (claimed * g < 0) & (np.abs(g) > tolerance)
+    text = f"the sign is flipped {_where(turned_)}" if turned_.any() else ""
+    yield Instead("sign", ODD, np.where(turned_, -g, g), text)
+
+
+def _where(mask: Vector) -> str:
+    """Which entries of an array are meant; elsewhere it is right."""
+    rest = "; elsewhere it is right"
+    if mask.ndim == 2 and mask.shape[0] == mask.shape[1]:
+        i, j = np.indices(mask.shape)
+        for side, there in (("off", i != j), ("above", i < j), ("below", i > j)):
+            if np.array_equal(mask, there):
+                return f"{side} the diagonal{rest}"
+    for axis in range(mask.ndim) if mask.ndim > 1 else ():
+        full = np.moveaxis(mask, axis, 0).reshape(mask.shape[axis], -1)
+        if np.array_equal(full.any(axis=1), full.all(axis=1)):
+            word = ("row", "column")[axis] if mask.ndim == 2 else f"axis {axis}, at"
+            return f"in {word} {_listed(np.flatnonzero(full.any(axis=1)).tolist())}{rest}"
+    at = _listed([tuple(map(int, k)) for k in np.argwhere(mask)])
+    return f"at {at}: {int(mask.sum())} of {mask.size} entries{rest}"
+
+
+def _listed(places: Sequence[Any]) -> str:
+    more = " and more" if len(places) > FEW else ""
+    return " and ".join(map(str, places[:FEW])) + more
+
+
+def _symmetric(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
+    """As of a symmetric matrix, whose entries (i, j) and (j, i) move together."""
+    if g.ndim != 2 or g.shape[0] != g.shape[1]:
+        return
+    both, diagonal = g + turned(g), np.diag(np.diag(g))
+    said = "as of a symmetric matrix, which this need not be"
+    once = f"yours is the sum of the gradient and its transpose, the diagonal once, {said}"
+    yield Instead("double-count", ODD, both - diagonal, once)
+    yield Instead(
+        "double-count", ODD, both, f"yours is the gradient and its transpose added, {said}"
+    )
+    yield Instead(
+        "other", ODD, both / 2, f"yours is the mean of the gradient and its transpose, {said}"
+    )
+
+
+def _moved(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
+    """Its entries shifted or turned round."""
+    for m in moved(g):
+        yield m._replace(text=f"yours is the gradient {m.text}")
+
+
+def _reordered(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
+    """Its rows, or columns, in another order."""
+    for axis, n in enumerate(g.shape):
+        if not 1 < n <= LONGEST:
+            continue
+        mine, right = (np.moveaxis(a, axis, 0).reshape(n, -1) for a in (claimed, g))
+        place = [int(np.argmin(np.abs(right - row).max(axis=1))) for row in mine]
+        if sorted(place) == [*range(n)]:
+            k = next((k for k, p in enumerate(place) if p != k), 0)
+            text = f"yours is the gradient in another order along axis {axis}: at {k} stands what "
+            text += f"belongs at {place[k]}"
+            yield Instead("wrong-order", ODD, np.take(g, place, axis), text)
+
+
+def _cut(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
+    """Clipped, as optimisers do it."""
+    most = np.abs(claimed).max()
+    cut = np.abs(g) > most + tolerance
+    said = "what belongs to the step, not to the gradient"
+    if cut.sum() > 1 and not cut.all():
+        text = f"yours is the gradient with its entries cut off at ±{most:.6g}, {said}"
+        yield Instead("other", ODD, np.clip(g, -most, most), text)
+    length = float(np.linalg.norm(claimed))
+    if _is_round(length) and (size := np.linalg.norm(g)):
+        text = f"yours is the gradient scaled to the length {length:.3g}, {said}"
+        yield Instead("constant-scale", ODD, g * (length / size), text)
+
+
+def _added(search: Search) -> Iterator[Instead]:
+    """So much of the parameter itself, or of its sign, besides."""
+    x, name = search.target.data, search.tape.label(search.target)
+    for v, of in ((x, name), (np.sign(x), f"sign({name})")):
+        weight = float(np.sum(v * v))
+        k = float(np.sum(v * (search.value - search.expected))) / weight if weight else 0.0
+        if k and _is_round(k):
+            text = f"{k:.3g} {of} stands there besides: a weight decay, which this loss has not"
+            yield Instead("other", FAR, search.expected + k * v, text)
+
+
+def _is_round(k: float) -> bool:
+    """Whether a number was typed: of few digits."""
+    return abs(k - float(f"{k:.2g}")) <= ROUND * abs(k)
