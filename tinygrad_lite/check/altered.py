@@ -122,8 +122,8 @@ def _added(search: Search) -> Iterator[Instead]:
     x, name = search.target.data, search.tape.label(search.target)
     for v, of in ((x, name), (np.sign(x), f"sign({name})")):
         weight = float(np.sum(v * v))
-        k = float(np.sum(v * (search.value - search.expected))) / weight if weight else 0.0
-        if k and _is_round(k):
+        k = float(np.sum(v * (search.value - search.expected))) / (weight or 1.0)
+        if k and _is_round(k) and np.ptp(v):  # else it is one number more
             text = f"{k:.3g} {of} stands there besides: a weight decay, which this loss has not"
             yield Instead("other", FAR, search.expected + k * v, text)
 

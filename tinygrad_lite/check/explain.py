@@ -153,6 +153,8 @@ def transposed(search: Search) -> Iterator[Guess]:
 
 def with_factor(search: Search) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant of the whole besides."""
+    if search.value.size < 2:  # two mistakes that explain one number are nothing
+        return
     rows = [m for m in search.catalogue.scales.whole if m.cost < FAR]  # no number by chance
     for guess in (*search.singles, *arrays.extra_factors(search, -1.0)):
         gradient = partial(search.carry, [(guess.x, guess.delta)])
@@ -212,7 +214,7 @@ PASSES: tuple[tuple[float, tuple[Pass, ...]], ...] = (
     (HUGE, (lambda search: search.misread,)),
     # The same at several steps, or another gradient.
     (LARGE, (systematic.alike, systematic.in_sequence)),
-    (LARGE, (arrays.other_gradients,)),
+    (LARGE, (arrays.other_gradients, arrays.diagonals)),
     # A mistake in a part, something left out or in another's place, and two mistakes.
     (LARGE, (in_parts, other_losses, axes.other_axes)),
     (LARGE, (with_factor, altered, proportional)),

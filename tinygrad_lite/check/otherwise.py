@@ -18,9 +18,9 @@ from ..graph.op import Op
 from .faults import Fault, looking
 from .rules import computed, is_number
 from .search import MANY, Explanation, Search
-from .slips import FAR, ODD, Instead, moved, turned
+from .slips import FAR, ODD, OTHER, Instead, moved, turned
 from .systematic import Edge, made_explain
-from .tape import Vector, is_sum, op_of, terms_of
+from .tape import Vector, is_sum, op_name, op_of, terms_of
 
 COSTLY = 5  # steps that recording a node again is worth
 FEW = 4  # uses of one number that are changed one by one
@@ -62,7 +62,8 @@ def other_losses(search: Search) -> Iterator[Explanation]:
     tape = search.tape
     if len(tape.order) > MANY or sum(n.data.size for n in tape.order) > MOST:
         return
-    for find in (_left_out, _left_out_below, _numbers, _arrays, _ops, _steps):
+    others = (_numbers, _arrays, _ops, _steps) if search.value.size > 1 else ()
+    for find in (_left_out, _left_out_below, *others):
         found = [
             search.explained(other.kind, other.cost, other.text, other.step)
             for other in find(search)
@@ -91,9 +92,18 @@ def _gradient(search: Search, changed: Mapping[Node, Again]) -> Vector:
 
 def _left_out(search: Search) -> Iterator[Other]:
     """An operation left out: one of its operands is handed on as it is."""
+    sorts: dict[object, list[tuple[Node, Again, str]]] = {}
     for n, j, told in _operands(search):
         kind, kept = "missing-term" if is_sum(n) else "missing-factor", partial(_operand, j)
         yield Other(kind, f"{told}, in its value too", n, {n: kept}, cost=ODD)
+        made_by = tuple(map(op_name, n.inputs))
+        sorts.setdefault((kind, n.op, j, made_by), []).append((n, kept, told))
+    for (kind, *_), group in sorts.items():  # type: ignore[misc]
+        for some, every in ((group, ""), (group[::2], " other"), (group[1::2], " other")):
+            if len(some) > 1:
+                n, _, told = some[0]
+                text = f"{told}, in its value too, and so at every{every} step of this sort"
+                yield Other(kind, text, n, {m: kept for m, kept, _ in some})
 
 
 def _left_out_below(search: Search) -> Iterator[Other]:
@@ -219,7 +229,7 @@ def _ops(search: Search) -> Iterator[Other]:
         for op, name in REDUCTIONS.items() if n.op in REDUCTIONS and terms_of(n) > 1 else ():
             if op is not n.op and {n.op, op} != {ops.mean, ops.sum}:  # that is a factor
                 text = f"the {name} stands for the {REDUCTIONS[op_of(n)]}"
-                yield Other("other", text, n, {n: partial(op, **n.params)})
+                yield Other(OTHER, text, n, {n: partial(op, **n.params)})
 
 
 def _steps(search: Search) -> Iterator[Other]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 from functools import cached_property
-from math import exp, log, pi, prod
+from math import exp, inf, log, pi, prod
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,7 @@ class Scales:
         that are no square of a number of the graph, which may stand on the wrong side."""
         yield Instead("sign", NEAR, -1.0, TURNED)
         averaged, reduced = self._lengths("mean"), self._lengths("sum", "mean", "matmul")
+        transformed = {prod(n.shape[a] for a in n.params["axes"]) for n in self.tape.made_by("dft")}
         for n, words in self.sizes.items():
             sure = n in (reduced if n > 2 else averaged)  # 2 may be any 2
             square = any(c * c in (n, 1 / n) for c in self._numbers)
@@ -83,6 +84,8 @@ class Scales:
                 (1 / n, "a mean stands where a sum belongs"),
             ):
                 means = f", off by exactly {n}, {words}: {slip}"
+                if n in transformed:
+                    means += ", or a transform with its 1/n for one without, or the reverse"
                 if not sure or square or n not in lengths:
                     means = f", which may be a coincidence or {words}: perhaps {slip}"
                 rank = ODD if sure else FAR
@@ -118,7 +121,8 @@ class Scales:
         another, and what for which."""
         for n, words in self.sizes.items():
             for k in (n**0.5, n**-0.5):
-                yield k, f"√{n}, the root of {words}, is {'missing below' if k > 1 else 'too many'}"
+                text = f"√{n}, the root of {words}, is {'missing below' if k > 1 else 'too many'}"
+                yield k, text
             for k, root in ((n / (n - 1), ""), ((n / (n - 1)) ** 0.5, " below a root")):
                 yield k, f"perhaps it is divided by {n - 1}, not {n}{root}"
             for c in self._numbers:
@@ -130,11 +134,8 @@ class Scales:
                 for k in ((1 - c) / c, c / (1 - c)):
                     yield k, f"perhaps {1 - c:g} stands for {c:g}, what is left of 1"
         E = float(self.tape.root.data.sum())
-        for k, words in (
-            (exp(min(E, 700.0)), "exp({})"),
-            (2 * E, "{}²"),
-            (1 / E if E else 0.0, "log({})"),
-        ):
+        functions = (exp(min(E, 700.0)), "exp({})"), (2 * E, "{}²"), (1 / (E or inf), "log({})")
+        for k, words in functions:
             what = words.format(self.tape.names.get(id(self.tape.root)) or "E")
             yield float(k), f"it is the gradient of {what}"
 
