@@ -73,14 +73,13 @@ def _symmetric(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
         return
     both, diagonal = g + turned(g), np.diag(np.diag(g))
     said = "as of a symmetric matrix, which this need not be"
-    once = f"yours is the sum of the gradient and its transpose, the diagonal once, {said}"
-    yield Instead("double-count", ODD, both - diagonal, once)
-    yield Instead(
-        "double-count", ODD, both, f"yours is the gradient and its transpose added, {said}"
-    )
-    yield Instead(
-        "other", ODD, both / 2, f"yours is the mean of the gradient and its transpose, {said}"
-    )
+    added = "gradient and its transpose added"
+    for kind, value, what in (
+        ("double-count", both - diagonal, f"{added}, the diagonal once"),
+        ("double-count", both, added),
+        ("other", both / 2, "mean of the gradient and its transpose"),
+    ):
+        yield Instead(kind, ODD, value, f"yours is the {what}, {said}")
 
 
 def _moved(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
@@ -108,7 +107,7 @@ def _cut(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
     most = np.abs(claimed).max()
     cut = np.abs(g) > most + tolerance
     said = "what belongs to the step, not to the gradient"
-    if cut.sum() > 1 and not cut.all():
+    if (cut.sum() > 1 or _is_round(most)) and cut.any() and not cut.all():
         text = f"yours is the gradient with its entries cut off at ±{most:.6g}, {said}"
         yield Instead("other", ODD, np.clip(g, -most, most), text)
     length = float(np.linalg.norm(claimed))

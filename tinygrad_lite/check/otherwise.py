@@ -17,7 +17,7 @@ from ..graph.node import Node, fresh, raw, topological_order
 from ..graph.op import Op
 from .faults import Fault, looking
 from .rules import computed, is_number
-from .search import MANY, Explanation, Search
+from .search import MANY, ONE, Explanation, Search
 from .slips import FAR, ODD, OTHER, Instead, moved, turned
 from .systematic import Edge, made_explain
 from .tape import Vector, is_sum, op_name, op_of, terms_of
@@ -65,7 +65,7 @@ def other_losses(search: Search) -> Iterator[Explanation]:
     others = (_numbers, _arrays, _ops, _steps) if search.value.size > 1 else ()
     for find in (_left_out, _left_out_below, *others):
         found = [
-            search.explained(other.kind, other.cost, other.text, other.step)
+            Explanation(other.kind, ONE + other.cost, other.text, _where(search, other.step))
             for other in find(search)
             if other.explains(search)
         ]
@@ -88,6 +88,10 @@ def _gradient(search: Search, changed: Mapping[Node, Again]) -> Vector:
     fixed, order = {*seeds}, topological_order(made[search.tape.root])
     seeds[order[0]] = search.g[search.tape.root]
     return flow(order, seeds, within={*order}, fixed=fixed)[made[search.target]]
+
+
+def _where(search: Search, step: Node) -> str:
+    return "" if step.op is None else search.tape.step(step)
 
 
 def _left_out(search: Search) -> Iterator[Other]:
@@ -237,13 +241,10 @@ def _steps(search: Search) -> Iterator[Other]:
     tape = search.tape
     leaves = [x for x in tape.g if x.op is None and x.data.size > 1]
     for x in leaves if search.value.size > 2 else ():
-        d = f"{tape.label(x)} − {{}} {tape.cotangent_of(x)}"
-        ways = [
-            (-1.0, tape.g[x], f"perhaps yours is that after a step of gradient descent: at {d}")
-        ]
+        ways = [(-1, tape.g[x], "after a step of descent", f"− {{}} {tape.cotangent_of(x)}")]
         if x is search.target:
-            before = "perhaps yours is that before the last step: at {} + {{}} times yours"
-            ways.append((1.0, search.value, before.format(tape.label(x))))
-        for (sign, g, text), rate in product(ways, RATES):
-            changed = {x: lambda x=x, move=sign * rate * g: leaf(x.data + move)}
-            yield Other("other", text.format(rate), x, changed)
+            ways.append((1, search.value, "before the last step", "+ {} times yours"))
+        for (sign, g, when, moved_by), rate in product(ways, RATES):
+            at = f"{tape.label(x)} {moved_by.replace('{}', f'{rate:g}')}"
+            changed = {x: lambda move=sign * rate * g, x=x: leaf(x.data + move)}
+            yield Other("other", f"perhaps yours is that {when}: at {at}", x, changed)

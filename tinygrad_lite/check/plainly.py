@@ -94,5 +94,6 @@ def _typed(value: Any, size: Any) -> Iterator[tuple[int, str, Any]]:
     power = np.floor(np.log10(np.where(size == 0, 1.0, np.abs(size))))
     for n in range(1, 9):
         for unit, what in ((10.0**-n, "decimals"), (10.0 ** (power - n + 1), "digits")):
-            if (np.abs(value / unit - np.round(value / unit)) < 1e-6).all():
+            whole = np.round(value / unit)
+            if whole.any() and (np.abs(value / unit - whole) < 1e-6).all():
                 yield n, what, unit

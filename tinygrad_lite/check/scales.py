@@ -84,10 +84,10 @@ class Scales:
                 (1 / n, "a mean stands where a sum belongs"),
             ):
                 means = f", off by exactly {n}, {words}: {slip}"
-                if n in transformed:
-                    means += ", or a transform with its 1/n for one without, or the reverse"
                 if not sure or square or n not in lengths:
                     means = f", which may be a coincidence or {words}: perhaps {slip}"
+                if n in transformed:
+                    means += ", or a transform with its 1/n for one without, or the reverse"
                 rank = ODD if sure else FAR
                 yield Instead("mean-vs-sum", rank, k, YOURS.format(k=k) + means)
         for c in sorted({2.0, *self._numbers} - {0.0, 1.0}):
