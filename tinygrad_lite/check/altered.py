@@ -19,28 +19,29 @@ ROUND = 1e-9  # how near a number is to one of few digits that is meant
 
 def altered(search: Search) -> Iterator[Explanation]:
     """What was done to the gradient as a whole."""
-    claimed, g = search.value, search.expected
-    if claimed.size < FEW or claimed.shape != g.shape or not claimed.any():
+    if search.value.size < FEW or search.value.shape != search.expected.shape:
         return
-    for find in (_lost, _turned, _symmetric, _moved, _reordered, _cut):
-        found = [m for m in find(claimed, g, search.tolerance) if search.explains(m.value)]
-        yield from (Explanation(m.kind, ONE + m.cost, m.text) for m in found)
+    for find in (_lost, _turned, _symmetric, _moved, _reordered, _cut, _added):
+        found = [m for m in find(search) if search.explains(m.value)]
+        for m in found:
+            where = search.tape.label(search.target) if m.kind == "other" else ""
+            yield Explanation(m.kind, ONE + m.cost, m.text, where)
         if found:
             return
-    for m in _added(search):
-        if search.explains(m.value):
-            yield Explanation(m.kind, ONE + m.cost, m.text)
 
 
-def _lost(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
+def _lost(search: Search) -> Iterator[Instead]:
     """Right where it is not 0."""
-    lost = (claimed == 0) & (np.abs(g) > tolerance)
+    claimed, g = search.value, search.expected
+    lost = (claimed == 0) & (np.abs(g) > search.tolerance)
     if lost.any() and np.count_nonzero(claimed) >= FEW:
         yield Instead("missing-term", ODD, np.where(lost, 0.0, g), f"yours is 0 {_where(lost)}")
 
 
-def _turned(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
-    turned_ = (claimed * g < 0) & (np.abs(g) > tolerance)
+def _turned(search: Search) -> Iterator[Instead]:
+    """Right but for the sign of some entries."""
+    claimed, g = search.value, search.expected
+    turned_ = (claimed * g < 0) & (np.abs(g) > search.tolerance)
     text = f"the sign is flipped {_where(turned_)}" if turned_.any() else ""
     yield Instead("sign", ODD, np.where(turned_, -g, g), text)
 
@@ -67,8 +68,9 @@ def _listed(places: Sequence[Any]) -> str:
     return " and ".join(map(str, places[:FEW])) + more
 
 
-def _symmetric(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
+def _symmetric(search: Search) -> Iterator[Instead]:
     """As of a symmetric matrix, whose entries (i, j) and (j, i) move together."""
+    g = search.expected
     if g.ndim != 2 or g.shape[0] != g.shape[1]:
         return
     both, diagonal = g + turned(g), np.diag(np.diag(g))
@@ -77,19 +79,20 @@ def _symmetric(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
     for kind, value, what in (
         ("double-count", both - diagonal, f"{added}, the diagonal once"),
         ("double-count", both, added),
-        ("other", both / 2, "mean of the gradient and its transpose"),
+        ("transpose", both / 2, "mean of the gradient and its transpose"),
     ):
         yield Instead(kind, ODD, value, f"yours is the {what}, {said}")
 
 
-def _moved(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
+def _moved(search: Search) -> Iterator[Instead]:
     """Its entries shifted or turned round."""
-    for m in moved(g):
+    for m in moved(search.expected):
         yield m._replace(text=f"yours is the gradient {m.text}")
 
 
-def _reordered(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
+def _reordered(search: Search) -> Iterator[Instead]:
     """Its rows, or columns, in another order."""
+    claimed, g = search.value, search.expected
     for axis, n in enumerate(g.shape):
         if not 1 < n <= LONGEST:
             continue
@@ -102,10 +105,11 @@ def _reordered(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
             yield Instead("wrong-order", ODD, np.take(g, place, axis), text)
 
 
-def _cut(claimed: Vector, g: Vector, tolerance: Any) -> Iterator[Instead]:
+def _cut(search: Search) -> Iterator[Instead]:
     """Clipped, as optimisers do it."""
+    claimed, g = search.value, search.expected
     most = np.abs(claimed).max()
-    cut = np.abs(g) > most + tolerance
+    cut = np.abs(g) > most + search.tolerance
     said = "what belongs to the step, not to the gradient"
     if (cut.sum() > 1 or _is_round(most)) and cut.any() and not cut.all():
         text = f"yours is the gradient with its entries cut off at ±{most:.6g}, {said}"
