@@ -304,9 +304,9 @@ def test_the_plugin_prints_a_line_per_backward_pass(tmp_path):
     (tmp_path / "test_kernels.py").write_text(
         "import numpy as np, tinygrad_lite as tg\n"
         "def test_tanh():\n"
-        "    check_function(np.tanh, lambda dy, x: dy * (1 - np.tanh(x) ** 2), np.ones(3))\n"
+        "    tg.check_function(np.tanh, lambda dy, x: dy * (1 - np.tanh(x) ** 2), np.ones(3))\n"
         "def test_exp():\n"
-        "    check_function(np.exp, lambda dy, x: dy, np.ones(3))\n"
+        "    tg.check_function(np.exp, lambda dy, x: dy, np.ones(3))\n"
     )
     words = ["-m", "pytest", "-q", "-p", "tinygrad_lite.referee.plugin", "-p", "no:cacheprovider"]
     ran = subprocess.run(

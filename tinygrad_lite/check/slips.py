@@ -182,9 +182,6 @@ def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
     axis, shape = m.params.get("axis"), np.shape(m.operands[0])
     if m.op is ops.sum:
         yield from _sums(m, shape)
-    if m.op is ops.mean:
-        how = lambda a: ops.sum.forward(np, a, **m.params)  # noqa: E731
-        yield Slip("mean-vs-sum", FIRST, how, "{a} is summed, not averaged")
     if m.op is ops.reshape and len(shape) > 1:
         how = lambda a: np.ravel(a, "F").reshape(m.shape)  # noqa: E731
         yield Slip("wrong-order", LIKELY, how, "the entries of {a} are taken column by column")
@@ -215,9 +212,6 @@ def _sums(m: Node, shape: tuple[int, ...]) -> Iterator[Slip]:
         text = f"yours is that of the {which} entry along {words} only: {{a}} is summed"
         entry = lambda a, at=at: np.reshape(_entry(a, axis, at), m.shape)  # noqa: E731
         yield Slip("missing-broadcast-sum", FIRST, entry, text)
-        text = f"the {which} entry along {words} is left out: {{a}} is summed"
-        rest = lambda a, at=at: done(m, a) - np.reshape(_entry(a, axis, at), m.shape)  # noqa: E731
-        yield Slip("missing-term", LIKELY, rest, text)
     if m.data.size > 1:
         text = f"yours is summed over every axis; sum over {words} only"
         yield Slip("wrong-axis", NEAR, lambda a: np.sum(a) + np.zeros(m.shape), text)
