@@ -142,3 +142,17 @@ def test_other_sizes_are_tried_in_the_order_of_the_graph():
     found = {str(tg.derive(tg.det(A @ X @ B), X).checked) for _ in range(20)}
     assert len(found) == 1
     assert "2 sets of sizes" in found.pop()
+
+
+def test_parts_of_arrays_hold_at_all_sizes():
+    w = tg.Tensor([0.3, -1.2, 0.7, 2.0], name="w")
+    derived = tg.derive(tg.sum((w[1:] - w[:-1]) ** 2) / 2, w)
+    assert "shape=(n,)" in str(derived)
+    assert "2 sets of sizes, value and shape" in str(derived)
+    longer = np.array([1.0, 3.0, 2.0, 5.0, 4.0, 0.0])
+    found = eval(derived.numpy, {"tg": tg, "np": np, "w": longer})
+    np.testing.assert_allclose(found, tg.grad(lambda w: tg.sum((w[1:] - w[:-1]) ** 2) / 2)(longer))
+    M = tg.Tensor(np.arange(12.0).reshape(4, 3), name="M")
+    flat = tg.derive(tg.sum(tg.reshape(M, (12,)) ** 3), M)
+    assert flat.numpy == "np.reshape(3 * np.reshape(M, (12,)) ** 2, (len(M), M.shape[1]))"
+    assert "holds at these sizes" in str(flat)

@@ -98,7 +98,7 @@ PLAIN = {
     "largest": lambda w: tg.sum(tg.maximum(w, HALVES) ** 2) + tg.sum(tg.hypot(HALVES, w)),
     "labels": lambda w: tg.cross_entropy(tg.reshape(w, (1, 4)), np.array([2])),
     "joined": lambda w: tg.sum(tg.concat([w, np.ones(2)]) ** 2) * tg.sum(tg.stack([w[0], 1.0])),
-    "list": lambda w: tg.sum((w - [1, 2, 3, 4]) ** 2) * np.array(2),
+    "list": lambda w: tg.sum((w - [1, 2, 3, 4]) ** 2 * (w != [0.3, 0, 0, 0])) * np.array(2),
 }
 
 

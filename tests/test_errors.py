@@ -126,6 +126,10 @@ def test_gradients_are_not_lost_in_silence(make):
 def test_questions_name_their_inputs_too():
     with raises(ValueError, "less: W (2, 3) and input x2 (4,) do not broadcast"):
         tg.less(W, np.ones(4))
+    with raises(ValueError, "greater_equal: W (2, 3) and input x2 (4,) do not broadcast"):
+        W >= [1, 2, 3, 4]  # noqa: B015
+    with raises(TypeError, "greater: v (), input x2 (): '>' not supported"):
+        v > "1"  # noqa: B015
 
 
 # --- backward

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import prod
@@ -19,6 +20,8 @@ from .graph.backend import beside, is_array, is_numpy, namespace
 from .graph.context import in_rule
 from .graph.meta import NO_META, Meta
 from .graph.node import Node, fresh, raw
+from .graph.primitive import Plain
+from .graph.questions import asked
 from .graph.reflexes import NODES, Habits, refuse_keywords
 from .protocols import apply_function, apply_ufunc
 
@@ -100,40 +103,51 @@ class Differentiable(Habits, Node, metaclass=_Kind):
     # which computes, `==` compares values.
 
     def __eq__(self, other: object) -> Any:
-        if in_rule():
-            return ops.equal(self, other)
-        return self is other if isinstance(other, Node) else self._data == other
+        if isinstance(other, Node) and not in_rule():
+            return self is other
+        return self._compared(operator.eq, ops.equal, other)
 
     def __ne__(self, other: object) -> Any:
-        if in_rule():
-            return ops.not_equal(self, other)
-        return self is not other if isinstance(other, Node) else self._data != other
+        if isinstance(other, Node) and not in_rule():
+            return self is not other
+        return self._compared(operator.ne, ops.not_equal, other)
 
     def __lt__(self, other: Any) -> Any:
-        return ops.less(self, other) if in_rule() else self._number() < self._like(other)
+        return self._compared(operator.lt, ops.less, other)
 
     def __le__(self, other: Any) -> Any:
-        return ops.less_equal(self, other) if in_rule() else self._number() <= self._like(other)
+        return self._compared(operator.le, ops.less_equal, other)
 
     def __gt__(self, other: Any) -> Any:
-        return ops.greater(self, other) if in_rule() else self._number() > self._like(other)
+        return self._compared(operator.gt, ops.greater, other)
 
     def __ge__(self, other: Any) -> Any:
-        return ops.greater_equal(self, other) if in_rule() else self._number() >= self._like(other)
+        return self._compared(operator.ge, ops.greater_equal, other)
+
+    def _compared(self, plainly: Callable[[Any, Any], Any], op: Plain, other: Any) -> Any:
+        if in_rule():
+            return op(self, other)
+        x, y = self._number(), self._like(other)
+        try:
+            return asked(plainly(x, y), op, (self, other))
+        except errors.FAULTS as error:
+            raise errors.explain(op, (self, other), (x, y), {}, error) from None
 
     def __bool__(self) -> bool:
         return bool(self._number())
 
     def _number(self) -> Any:
         """The data, to be compared; `derive` tells of a number that may have decided a branch."""
-        if not self.shape:
-            self._meta = replace(self._meta or NO_META, compared=True)  # type: ignore[misc]
+        meta = self._meta or NO_META
+        if not (self.shape or meta.compared):
+            self._meta = replace(meta, compared=True)  # type: ignore[misc]
         return self._data
 
     def _like(self, other: Any) -> Any:
-        """What the data are compared with, NumPy's arrays where another library's data lie."""
+        """What the data are compared with, lists and NumPy's arrays where another library's lie."""
         x, other = self._data, raw(other)
-        foreign = isinstance(other, np.ndarray) and is_array(x) and not is_numpy(namespace(x))
+        ours = isinstance(other, (np.ndarray, list, tuple))
+        foreign = ours and is_array(x) and not is_numpy(namespace(x))
         return beside(x, other) if foreign else other
 
     __hash__ = object.__hash__

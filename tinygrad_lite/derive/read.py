@@ -41,7 +41,8 @@ class Graph:
 
     `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
     fact about the data is used of; `derived` has constants that are made of another, `declared`
-    what the user says of arrays by name, `parts` the code of unnamed parts of arrays, by id.
+    what the user says of arrays by name, `parts` the code of unnamed parts of arrays, by id, and
+    `masks` those whose arrays hold truths.
     """
 
     root: Node
@@ -51,6 +52,7 @@ class Graph:
     derived: Mapping[Node, tuple[Any, Node]] = field(default_factory=dict)
     declared: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
     parts: Mapping[int, str] = field(default_factory=dict)
+    masks: Collection[int] = ()
     order: list[Node] = field(init=False)
     place: dict[Node, int] = field(init=False)
     taken: set[str] = field(init=False)
@@ -164,7 +166,8 @@ class Reading:
 
     def _leaf(self, x: Any, name: str | None, letter: str, depth: int) -> Paper:
         data, part = in_numpy(x), self.graph.parts.get(id(x), "")
-        if name is None and letter == "c" and data.size and (data == data.flat[0]).all():
+        constant = name is None and letter == "c" and id(x) not in self.graph.masks
+        if constant and data.size and (data == data.flat[0]).all():
             return Paper(number(float(data.flat[0])), self._axes(x, data.shape))
         if name is None:
             name = self.graph.invent(letter)
@@ -192,7 +195,9 @@ class Reading:
 
     def _symbol(self, x: Any, name: str, data: Any, depth: int) -> Symbol:
         axes = tuple(range(data.ndim))
-        found = Symbol(name, data.shape, axes, depth, source=x)
+        op = x.op if isinstance(x, Node) else None
+        mask = id(x) in self.graph.masks or (op is not None and op.plain and op.elementwise)
+        found = Symbol(name, data.shape, axes, depth, source=x, mask=mask)
         self.symbols[x if isinstance(x, Node) else id(x)] = found
         return found
 

@@ -145,7 +145,10 @@ def _edge(edge: Edge) -> str:
         parts.append(_rect("page", _at(x - w / 2, y - h / 2), w, h, ' rx="7"'))
         if edge.back:
             parts.append(_rect("pill", _at(x - w / 2, y - h / 2), w, h, ' rx="7"'))
-        parts.append(_text("local", x, y + 4, edge.text, ' text-anchor="middle"'))
+        if "𝟏" in edge.text:  # CairoSVG centres what is bold in a text by itself
+            parts.append(_text("local", x - w / 2 + 4, y + 4, edge.text))
+        else:
+            parts.append(_text("local", x, y + 4, edge.text, ' text-anchor="middle"'))
     return "".join([*parts, "</g>"])
 
 
