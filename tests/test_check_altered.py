@@ -145,7 +145,7 @@ def test_the_diagonal_of_a_jacobian_of_several_steps_is_told() -> None:
 def test_what_explains_a_claim_to_six_digits_alone_is_told_as_that() -> None:
     explanation = said(lambda g, W: (-g).astype(np.float32).astype(float))
     assert "the sign is flipped" in explanation
-    assert "so to 6 digits, not to more" in explanation
+    assert "so to 6 digits, as of float32" in explanation
 
 
 def test_tiny_numbers_are_none_that_were_typed_with_few_decimals() -> None:

@@ -13,7 +13,7 @@ from .slips import FAR, ODD, Instead, moved, turned
 from .tape import Vector
 
 FEW = 3  # entries of a claim, or right ones in it, from which on they tell something
-LONGEST = 500  # entries along an axis that are put in order
+LONGEST = 20_000_000  # entries that putting rows in order may compare
 ROUND = 1e-9  # how near a number is to one of few digits that is meant
 
 
@@ -34,16 +34,18 @@ def _lost(search: Search) -> Iterator[Instead]:
     """Right where it is not 0."""
     claimed, g = search.value, search.expected
     lost = (claimed == 0) & (np.abs(g) > search.tolerance)
-    if lost.any() and np.count_nonzero(claimed) >= FEW:
-        yield Instead("missing-term", ODD, np.where(lost, 0.0, g), f"yours is 0 {_where(lost)}")
+    value = np.where(lost, 0.0, g)
+    if lost.any() and np.count_nonzero(claimed) >= FEW and search.matches(value):
+        yield Instead("missing-term", ODD, value, f"yours is 0 {_where(lost)}")
 
 
 def _turned(search: Search) -> Iterator[Instead]:
     """Right but for the sign of some entries."""
     claimed, g = search.value, search.expected
     turned_ = (claimed * g < 0) & (np.abs(g) > search.tolerance)
-    text = f"the sign is flipped {_where(turned_)}" if turned_.any() else ""
-    yield Instead("sign", ODD, np.where(turned_, -g, g), text)
+    value = np.where(turned_, -g, g)
+    if turned_.any() and search.matches(value):
+        yield Instead("sign", ODD, value, f"the sign is flipped {_where(turned_)}")
 
 
 def _where(mask: Vector) -> str:
@@ -59,7 +61,7 @@ def _where(mask: Vector) -> str:
         if np.array_equal(full.any(axis=1), full.all(axis=1)):
             word = ("row", "column")[axis] if mask.ndim == 2 else f"axis {axis}, at"
             return f"in {word} {_listed(np.flatnonzero(full.any(axis=1)).tolist())}{rest}"
-    at = _listed([tuple(map(int, k)) for k in np.argwhere(mask)])
+    at = _listed([tuple(map(int, k)) for k in np.argwhere(mask)[: FEW + 1]])
     return f"at {at}: {int(mask.sum())} of {mask.size} entries{rest}"
 
 
@@ -86,15 +88,15 @@ def _symmetric(search: Search) -> Iterator[Instead]:
 
 def _moved(search: Search) -> Iterator[Instead]:
     """Its entries shifted or turned round."""
-    for m in moved(search.expected):
+    for m in moved(search.expected) if _are_its_entries(search) else ():
         yield m._replace(text=f"yours is the gradient {m.text}")
 
 
 def _reordered(search: Search) -> Iterator[Instead]:
     """Its rows, or columns, in another order."""
     claimed, g = search.value, search.expected
-    for axis, n in enumerate(g.shape):
-        if not 1 < n <= LONGEST:
+    for axis, n in enumerate(g.shape) if _are_its_entries(search) else ():
+        if n * g.size > LONGEST:
             continue
         mine, right = (np.moveaxis(a, axis, 0).reshape(n, -1) for a in (claimed, g))
         place = [int(np.argmin(np.abs(right - row).max(axis=1))) for row in mine]
@@ -103,6 +105,12 @@ def _reordered(search: Search) -> Iterator[Instead]:
             text = f"yours is the gradient in another order along axis {axis}: at {k} stands what "
             text += f"belongs at {place[k]}"
             yield Instead("wrong-order", ODD, np.take(g, place, axis), text)
+
+
+def _are_its_entries(search: Search) -> bool:
+    """Whether the claim has the entries of the gradient, in whatever order."""
+    mine, right = (np.sort(a, axis=None) for a in (search.value, search.expected))
+    return bool((np.abs(mine - right) <= np.max(search.tolerance)).all())
 
 
 def _cut(search: Search) -> Iterator[Instead]:

@@ -20,7 +20,7 @@ from .shapes import explain_shape
 from .tape import Tape, Vector, largest
 
 PLACES = 3  # at most so many places of one mistake are named
-LOOSE = 1e-6  # relatively, so near is what was computed in float32, or by differences
+LOOSE = 1e-6  # relatively, so near is what was computed in float32
 TELLING = 3  # entries of a claim from which on that tells something
 EQUAL = 0.5  # explanations at most so much dearer than the best explain the numbers equally well
 
@@ -95,9 +95,9 @@ class Diagnosis:
             yield self._search(claim, {}), ""
         if (unit := typed_unit(claim)) is not None:
             yield self._search(claim, local.above, unit), ""
-        elif claim.value.size >= TELLING:
+        elif claim.value.size >= TELLING and np.array_equal(claim.full, np.float32(claim.full)):
             near = LOOSE * largest(claim.value)
-            yield self._search(claim, local.above, near), "; so to 6 digits, not to more"
+            yield self._search(claim, local.above, near), "; so to 6 digits, as of float32"
 
     def _search(self, claim: Claim, above: Mapping[Node, Claim], unit: Any = None) -> Search:
         return Search(self.tape, self.catalogue, claim, above, unit=unit)

@@ -23,6 +23,7 @@ from .systematic import Edge, made_explain
 from .tape import Vector, is_sum, op_name, op_of, terms_of
 
 COSTLY = 5  # steps that recording a node again is worth
+ENTRIES = 1_000  # entries of a node that are worth one more
 FEW = 4  # uses of one number that are changed one by one
 MOST = 200_000  # entries that it may be of
 REDUCTIONS: dict[Op, str] = {
@@ -51,7 +52,8 @@ class Other(NamedTuple):
         """Whether the claim is what comes of it."""
         if self.made:
             return made_explain(search, self.made)
-        if not self.changed or not search.catalogue.spend(COSTLY * len(search.tape.order)):
+        cost = sum(COSTLY + n.data.size // ENTRIES for n in search.tape.order)
+        if not self.changed or not search.catalogue.spend(cost):
             return False
         found = computed(_gradient, search, self.changed)  # a matrix may be singular there
         return found is not None and search.explains(found)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .claims import Claim
+from .rounding import EPS
 from .tape import largest
 
 NEAR = 1e-3  # so much off, relatively, is an approximation
@@ -58,7 +59,7 @@ def unexplained(claim: Claim) -> str:
     worst = largest(value - k * expected) / (largest(k * expected) or 1.0)
     if worst < NEAR and (expected.size > 1 or k == 1):
         times = "" if k == 1 else f"with {k:g} x the gradient "
-        near = f"it agrees {times}to {int(-np.log10(worst))} digits"
+        near = f"it agrees {times}to {int(-np.log10(max(worst, EPS['float64'])))} digits"
         near += " (a finite difference, or an approximation?)"
         return f"no simple mistake explains it, but {near}: {values}"
     return f"no simple mistake explains it: {values}, largest relative error {error:.2g}"

@@ -126,9 +126,9 @@ class Scales:
             for k, root in ((n / (n - 1), ""), ((n / (n - 1)) ** 0.5, " below a root")):
                 yield k, f"perhaps it is divided by {n - 1}, not {n}{root}"
             for c in self._numbers:
-                of = round(max(c, 1 / c)) if c else 0
-                if of > 1 and of != n and of in (c, 1 / c):
-                    yield of / n, f"perhaps it is divided by {n}, {words}, not by {of}"
+                of = max(c, 1 / c) if c else 0.0
+                if of == np.round(of) and of not in (0, 1, n):
+                    yield of / n, f"perhaps it is divided by {n}, {words}, not by {of:g}"
         for c in self._numbers:
             if 0 < c < 1:
                 for k in ((1 - c) / c, c / (1 - c)):
