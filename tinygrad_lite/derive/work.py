@@ -100,6 +100,11 @@ class Work:
             constants.masks,
         )
         self.reading = Reading(self.graph)
+        if self.order == 2:  # a gradient has the lengths of what it is of
+            values = self.reading.values
+            for i, j in zip(values[root].axes, values[self.xs[0]].axes, strict=False):
+                if i is not None and j is not None:
+                    j.size.join(i.size)
         self.notes |= self.constants.notes | self.reading.notes
         self.notes |= fixed_numbers(order, self._lengths)
         self.printer = Printer(self.user_symbols)

@@ -144,7 +144,8 @@ class Mathematics:
             below = Tree(tree.PRODUCT, x.args, x.axes, tuple(-e for e in x.value))
             if down != 1:
                 below = Tree(tree.SUM, (below,), x.axes, (down,))
-            return self.at(Tree(tree.PRODUCT, (tree.number(up), below), x.axes, (1, -1)), ENTRYWISE)
+            quotient = Tree(tree.PRODUCT, (tree.number(up), below), x.axes, (1, -1))
+            return self._at(self._repeated(quotient, axes), ENTRYWISE)
         one = self.write(tree.number(c))
         binds = ENTRYWISE if x.kind in (tree.PRODUCT, tree.SIGMA) else CHAIN
         return f"{one.body} {self._at(found, binds)}"
