@@ -336,3 +336,18 @@ def test_float32_that_becomes_float64_on_the_way_rounds_as_float32_does(rng):
     report = check_function(forward, backward, inputs)
     assert report[0].caught["float32"] > 1e-7
     caught(forward, lambda dy, q, k: (backward(dy, q, k)[0], -backward(dy, q, k)[1]), inputs, "k")
+
+
+def test_a_length_written_in_as_a_number_is_told() -> None:
+    x = np.random.default_rng(0).normal(size=8)
+    with pytest.raises(WrongGradient) as error:
+        check_function(lambda x: np.fft.fft(x).real, lambda dy, x: 8 * np.fft.ifft(dy).real, (x,))
+    told = error.value.report["x"].explanation
+    assert told.startswith("Right with several rows, wrong with one: a length may stand there")
+
+
+def test_a_weight_decay_in_backward_is_told() -> None:
+    W = np.random.default_rng(0).normal(size=(4, 3))
+    with pytest.raises(WrongGradient) as error:
+        check_function(np.tanh, lambda dy, x: dy * (1 - np.tanh(x) ** 2) + 0.1 * x, (W,))
+    assert "0.1 x stands there besides: a weight decay" in error.value.report["x"].explanation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from .shapes import explain_shape
 from .tape import Tape, Vector, largest
 
 PLACES = 3  # at most so many places of one mistake are named
+LOOSE = 1e-6  # relatively, so near is what was computed in float32
+TELLING = 3  # entries of a claim from which on that tells something
 EQUAL = 0.5  # explanations at most so much dearer than the best explain the numbers equally well
 
 
@@ -37,7 +39,7 @@ class Diagnosis:
         self.kinks: dict[float, Kinks] = {}
         self.wrong: list[Claim] = []
         self.found: dict[Claim, Finding] = {}
-        self._asked: dict[Claim, list[Search]] = {}  # what is to be explained yet
+        self._asked: dict[Claim, Iterator[tuple[Search, str]]] = {}  # what is to be explained yet
 
     def judge(self, claim: Claim) -> Finding:
         """What is to be said of a claim, those above it being judged, but the explanation."""
@@ -81,12 +83,21 @@ class Diagnosis:
             return replace(finding, explanation=all_zero(claim), kind="missing-term")
         if claim.fits and (text := rounded(claim)):
             return replace(finding, explanation=text)
-        self._asked[claim] = [local]
-        if sources:
-            self._asked[claim].append(self._search(claim, {}))
-        if (unit := typed_unit(claim)) is not None:
-            self._asked[claim].append(self._search(claim, local.above, unit))
+        self._asked[claim] = self._searches(claim, local, bool(sources))
         return finding
+
+    def _searches(
+        self, claim: Claim, local: Search, inherits: bool
+    ) -> Iterator[tuple[Search, str]]:
+        """Where an explanation is looked for, and what is to be said of one that was found."""
+        yield local, ""
+        if inherits:
+            yield self._search(claim, {}), ""
+        if (unit := typed_unit(claim)) is not None:
+            yield self._search(claim, local.above, unit), ""
+        elif claim.value.size >= TELLING and np.array_equal(claim.full, np.float32(claim.full)):
+            near = LOOSE * largest(claim.value)
+            yield self._search(claim, local.above, near), "; so to 6 digits, as of float32"
 
     def _search(self, claim: Claim, above: Mapping[Node, Claim], unit: Any = None) -> Search:
         return Search(self.tape, self.catalogue, claim, above, unit=unit)
@@ -94,7 +105,8 @@ class Diagnosis:
     def explained(self, claim: Claim) -> Finding:
         """What is to be said of a claim that was judged, with its explanation."""
         finding = self.found[claim]
-        for search in (asked := self._asked.pop(claim, [])):
+        asked = self._asked.pop(claim, None)
+        for search, so in asked or ():
             explanations = self._holding(search)
             if explanations:
                 fair = [e for e in explanations if not self._accuses(e)]
@@ -102,7 +114,7 @@ class Diagnosis:
                 text = f"{best.text} at  {best.where}" if best.where else best.text
                 if any(not c.right for c in search.above.values() if c.node in search.inside):
                     text = f"wrong here as well: {text}"
-                told = replace(finding, kind=best.kind, explanation=text)
+                told = replace(finding, kind=best.kind, explanation=text + so)
                 finding = replace(told, where=best.where, also=also)
                 break
         else:

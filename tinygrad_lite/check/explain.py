@@ -18,6 +18,8 @@ import numpy as np
 from ..backprop.chain import contribution
 from ..graph.node import Node
 from . import arrays, axes, systematic
+from .altered import altered
+from .otherwise import other_losses
 from .scales import near, tolerance_of
 from .search import HUGE, LARGE, ONE, TWO, VANISHING, Explanation, Guess, Search
 from .shadows import is_square
@@ -151,6 +153,8 @@ def transposed(search: Search) -> Iterator[Guess]:
 
 def with_factor(search: Search) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant of the whole besides."""
+    if search.value.size < 2:  # two mistakes that explain one number are nothing
+        return
     rows = [m for m in search.catalogue.scales.whole if m.cost < FAR]  # no number by chance
     for guess in (*search.singles, *arrays.extra_factors(search, -1.0)):
         gradient = partial(search.carry, [(guess.x, guess.delta)])
@@ -210,8 +214,8 @@ PASSES: tuple[tuple[float, tuple[Pass, ...]], ...] = (
     (HUGE, (lambda search: search.misread,)),
     # The same at several steps, or another gradient.
     (LARGE, (systematic.alike, systematic.in_sequence)),
-    (LARGE, (arrays.other_gradients,)),
+    (LARGE, (arrays.other_gradients, arrays.diagonals)),
     # A mistake in a part, something left out or in another's place, and two mistakes.
-    (LARGE, (in_parts, systematic.left_out, axes.other_axes)),
-    (LARGE, (with_factor, proportional)),
+    (LARGE, (in_parts, other_losses, axes.other_axes)),
+    (LARGE, (with_factor, altered, proportional)),
 )

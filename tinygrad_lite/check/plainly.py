@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from .claims import Claim
+from .rounding import EPS
 from .tape import largest
+
+NEAR = 1e-3  # so much off, relatively, is an approximation
 
 
 def said_of_zero(claim: Claim) -> str:
@@ -42,16 +45,22 @@ def misshapen(claim: Claim) -> str:
 def unexplained(claim: Claim) -> str:
     """What is to be said of a claim of the right shape that nothing explains."""
     value, expected = claim.shown
-    scale, worst = largest(expected), largest(value - expected)
     i, error = (claim.compared.entry, claim.compared.error) if claim.compared else ((), 0.0)
     at = f" at {i}" if i else ""
     if zero := said_of_zero(claim):
         return f"{zero}; yours is {value[i]:.6g}{at}"
     right = "gradient" if claim.jacobian is None else "Jacobian"
     values = f"yours is {value[i]:.6g}, the {right} {expected[i]:.6g}{at}"
-    if scale and worst < 1e-3 * scale:
-        agrees = f"it agrees to {int(-np.log10(worst / scale))} digits"
-        near = f"{agrees} (a finite difference, or an approximation?)"
+    off = np.abs(value - expected) > claim.tolerance if claim.fits else np.ones(1, dtype=bool)
+    if claim.jacobian is None and off.size - off.sum() >= max(3, off.size / 2):
+        return f"it is right but at {int(off.sum())} of {off.size} entries: {values}"
+    k = float(np.vdot(value, expected)) / (float(np.vdot(expected, expected)) or 1.0)
+    k = float(f"{k:.2g}") or 1.0  # a number of two digits
+    worst = largest(value - k * expected) / (largest(k * expected) or 1.0)
+    if worst < NEAR and (expected.size > 1 or k == 1):
+        times = "" if k == 1 else f"with {k:g} x the gradient "
+        near = f"it agrees {times}to {int(-np.log10(max(worst, EPS['float64'])))} digits"
+        near += " (a finite difference, or an approximation?)"
         return f"no simple mistake explains it, but {near}: {values}"
     return f"no simple mistake explains it: {values}, largest relative error {error:.2g}"
 
@@ -86,5 +95,6 @@ def _typed(value: Any, size: Any) -> Iterator[tuple[int, str, Any]]:
     power = np.floor(np.log10(np.where(size == 0, 1.0, np.abs(size))))
     for n in range(1, 9):
         for unit, what in ((10.0**-n, "decimals"), (10.0 ** (power - n + 1), "digits")):
-            if (np.abs(value / unit - np.round(value / unit)) < 1e-6).all():
+            whole = np.round(value / unit)
+            if whole.any() and (np.abs(value / unit - whole) < 1e-6).all():
                 yield n, what, unit

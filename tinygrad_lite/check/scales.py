@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 from functools import cached_property
-from math import prod
+from math import exp, inf, log, pi, prod
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,13 @@ from .tape import Tape, Vector, is_sum, op_name, terms_of
 MINE, DUE = "yours is", "the gradient"  # of a part it reads otherwise
 YOURS = f"{MINE} {{k:.6g}} x {DUE}"
 TURNED = f"{YOURS.format(k=-1)}: the sign is flipped"
+NUMBERS = {  # that no graph need have: what they are of
+    log(2): "ln 2, as between logarithms to base 2 and natural ones",
+    log(10): "ln 10, as between logarithms to base 10 and natural ones",
+    pi / 180: "π/180, as between degrees and radians",
+    pi: "π",
+    2 * pi: "2π",
+}
 PATHS = (-1.0, 0.0, 0.5, 2.0)  # what becomes of one: turned, left out, one of two, counted twice
 LEARNING = "(right if that factor is meant to go into the learning rate)"
 
@@ -56,13 +63,19 @@ class Scales:
     @cached_property
     def whole(self) -> list[Instead]:
         """The factors that a gradient may have at no step in particular."""
-        return [*self._factors(self.sizes)]
+        known = (
+            Instead("constant-scale", FAR, k, f"{YOURS.format(k=k)}: {words}{' below' * (k != c)}")
+            for c, words in NUMBERS.items()
+            for k in (c, 1 / c)
+        )
+        return [*self._factors(self.sizes), *known]
 
     def _factors(self, lengths: Container[int]) -> Iterator[Instead]:
         """These factors; a mean for a sum and a sum for a mean are certain only of such `lengths`
         that are no square of a number of the graph, which may stand on the wrong side."""
         yield Instead("sign", NEAR, -1.0, TURNED)
         averaged, reduced = self._lengths("mean"), self._lengths("sum", "mean", "matmul")
+        transformed = {prod(n.shape[a] for a in n.params["axes"]) for n in self.tape.made_by("dft")}
         for n, words in self.sizes.items():
             sure = n in (reduced if n > 2 else averaged)  # 2 may be any 2
             square = any(c * c in (n, 1 / n) for c in self._numbers)
@@ -73,6 +86,8 @@ class Scales:
                 means = f", off by exactly {n}, {words}: {slip}"
                 if not sure or square or n not in lengths:
                     means = f", which may be a coincidence or {words}: perhaps {slip}"
+                if n in transformed:
+                    means += ", or a transform with its 1/n for one without, or the reverse"
                 rank = ODD if sure else FAR
                 yield Instead("mean-vs-sum", rank, k, YOURS.format(k=k) + means)
         for c in sorted({2.0, *self._numbers} - {0.0, 1.0}):
@@ -98,7 +113,31 @@ class Scales:
                 name, divides = self.tape.label(n), id(n) in below
                 for called, k in ((name, v), (f"{name}²", v * v)):
                     found += factor(called, k, divides=divides)
+        found += (Instead("constant-scale", FAR, k, text) for k, text in self._supposed())
         return [m._replace(text=f"{YOURS.format(k=m.value)}: {m.text}") for m in found]
+
+    def _supposed(self) -> Iterator[tuple[float, str]]:
+        """Numbers that a gradient is off by where a number, a size or the loss is taken for
+        another, and what for which."""
+        for n, words in self.sizes.items():
+            for k in (n**0.5, n**-0.5):
+                text = f"√{n}, the root of {words}, is {'missing below' if k > 1 else 'too many'}"
+                yield k, text
+            for k, root in ((n / (n - 1), ""), ((n / (n - 1)) ** 0.5, " below a root")):
+                yield k, f"perhaps it is divided by {n - 1}, not {n}{root}"
+            for c in self._numbers:
+                of = max(c, 1 / c) if c else 0.0
+                if of == np.round(of) and of not in (0, 1, n):
+                    yield of / n, f"perhaps it is divided by {n}, {words}, not by {of:g}"
+        for c in self._numbers:
+            if 0 < c < 1:
+                for k in ((1 - c) / c, c / (1 - c)):
+                    yield k, f"perhaps {1 - c:g} stands for {c:g}, what is left of 1"
+        E = float(self.tape.root.data.sum())
+        functions = (exp(min(E, 700.0)), "exp({})"), (2 * E, "{}²"), (1 / (E or inf), "log({})")
+        for k, words in functions:
+            what = words.format(self.tape.names.get(id(self.tape.root)) or "E")
+            yield float(k), f"it is the gradient of {what}"
 
     def step(
         self, node: Node, index: int, k: float, tol: float, leading: Container[Node], alone: bool

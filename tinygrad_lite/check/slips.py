@@ -81,6 +81,7 @@ _ORDER = "the factors are in the wrong order: it is {self}"
 _ENTRIES = "an elementwise product stands where the matrix or outer product {self} belongs"
 _MATRIX = "a matrix product stands where the elementwise one, {self}, belongs"
 _ROWS = "yours is that of the %s of the rows only; over the rows {self} adds up (+=)"
+_BUT = "the %s of the rows is left out; over all of them {self} adds up (+=)"
 _TRANSPOSES = "the transpose of {a} is left out"
 
 SLIPS: dict[Op, tuple[Slip, ...]] = {
@@ -144,6 +145,8 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
         Slip("elementwise-vs-matmul", LIKELY, lambda a, b: a * turned(b), _ENTRIES),
         Slip("missing-term", LIKELY, lambda a, b: a[..., -1:] @ b[-1:], _ROWS % "last"),
         Slip("missing-term", LIKELY, lambda a, b: a[..., :1] @ b[:1], _ROWS % "first"),
+        Slip("missing-term", LIKELY, lambda a, b: a[..., :-1] @ b[:-1], _BUT % "last"),
+        Slip("missing-term", LIKELY, lambda a, b: a[..., 1:] @ b[1:], _BUT % "first"),
     ),
     ops.permute_dims: (Slip("transpose", FIRST, lambda a: a, _TRANSPOSES),),
     ops.inv: (
@@ -162,6 +165,7 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
 }
 
 _REPEATED = "entries that are used several times are overwritten; their gradients add up"
+_AVERAGED = "entries that are used several times get a mean; their gradients add up"
 
 
 def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
@@ -178,21 +182,20 @@ def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
     axis, shape = m.params.get("axis"), np.shape(m.operands[0])
     if m.op is ops.sum:
         yield from _sums(m, shape)
-    if m.op is ops.mean:
-        how = lambda a: ops.sum.forward(np, a, **m.params)  # noqa: E731
-        yield Slip("mean-vs-sum", FIRST, how, "{a} is summed, not averaged")
     if m.op is ops.reshape and len(shape) > 1:
         how = lambda a: np.ravel(a, "F").reshape(m.shape)  # noqa: E731
         yield Slip("wrong-order", LIKELY, how, "the entries of {a} are taken column by column")
     if m.op is ops.put_at:
         how = lambda a: _assigned(a, m.params["index"], m.shape)  # noqa: E731
         yield Slip("missing-term", FIRST, how, _REPEATED)
+        mean = lambda a: done(m, a) / np.maximum(done(m, np.ones_like(a)), 1)  # noqa: E731
+        yield Slip("mean-vs-sum", LIKELY, mean, _AVERAGED)
     over: tuple[int, ...] = (axis,) if isinstance(axis, int) else axis or ()
     own = tuple(a % len(shape) for a in over if shape)
     for other in range(len(shape)) if over and len(shape) > 1 else ():
         if (other,) == own:
             continue
-        text = f"it is taken over axis {other}{' only' * (other in own)}, not {listed(over)}"
+        text = f"{{self}} is taken over axis {other}{' only' * (other in own)}, not {listed(over)}"
         setting = other if isinstance(axis, int) else (other,)
         cost = NEAR if len(own) > 1 and other not in own else FIRST
         yield Slip("wrong-axis", cost, lambda *a, to=setting: done(m, *a, axis=to), text)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import partial
 
 import numpy as np
 
 from ..backprop.chain import contribution
-from ..backprop.replay import replay
 from ..graph.node import Node, raw
 from .faults import Fault, looking, scaled
 from .rules import computed, is_number
-from .search import MANY, Explanation, Search
+from .search import Explanation, Search
 from .shadows import Shadow
 from .slips import FAR, ODD
-from .tape import Vector, is_sum, op_name
-
-COSTLY = 5  # steps that recording a node again is worth
+from .tape import Vector, op_name
 
 Edge = tuple[Node, int]
 
@@ -40,7 +36,7 @@ def alike(search: Search) -> Iterator[Explanation]:
         if len(group) < 2 or members in tried:
             continue
         tried.add(members)
-        if _explains(search, group):
+        if made_explain(search, group):
             (n, i), fault = next(iter(group.items()))
             uses = (
                 f"every use of {search.tape.label(scope)}"
@@ -62,7 +58,7 @@ def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
             yield n, i, fault, alike[fault.text]
 
 
-def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
+def made_explain(search: Search, made: Mapping[Edge, Fault]) -> bool:
     """Whether faults at some steps give the claim; not where one hands on another shape."""
     if not search.catalogue.spend(2 * len(search.region)):
         return False
@@ -92,60 +88,6 @@ def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
     return found is not None and search.explains(found)
 
 
-def left_out(search: Search) -> Iterator[Explanation]:
-    """The gradient of another loss: one in which an operation is left out, forwards too; or it is
-    left out in the gradient alone."""
-    tape = search.tape
-    for n in tape.order if len(tape.order) <= MANY else ():
-        for j, a in enumerate(n.operands) if len(n.inputs) < 3 else ():
-            if np.shape(a) != n.shape:
-                continue
-            if _without(search, n, j):
-                where = "in its value too"
-            elif _explains(search, _passed_on(search, n, j)):
-                where = "in the gradient alone"
-            else:
-                continue
-            told = f"{tape.label_of(n.inputs[j])} stands for {tape.label(n)}"
-            for x in (*n.inputs[:j], *n.inputs[j + 1 :]):
-                told = f"{tape.label_of(x)} is left out of {tape.label(n)}"
-            kind = "missing-term" if is_sum(n) else "missing-factor"
-            yield search.explained(kind, ODD, f"{told}, {where}", n)
-
-
-def _without(search: Search, n: Node, kept: int) -> bool:
-    """Whether the claim is the gradient where a step hands on one of its operands as it is."""
-    if not search.catalogue.spend(COSTLY * len(search.tape.order)):
-        return False
-    a = np.asarray(n.operands[kept], dtype=float)
-
-    def gradient() -> Vector:
-        twin = replay(search.tape.root, adjust=lambda old, value: a if old is n else value)
-
-        def step(node: Node, index: int, g: Vector) -> Vector | None:
-            if node is not n:
-                return contribution(twin[node], index, g)
-            return g if index == kept else None
-
-        return search.swept(step)[search.target]
-
-    found = computed(gradient)  # a matrix may be singular without it
-    return found is not None and search.explains(found)
-
-
-def _passed_on(search: Search, n: Node, kept: int) -> Mapping[Edge, Fault]:
-    """Faults that take one operand of a step for its result, where rules look at that."""
-    a = np.asarray(n.operands[kept], dtype=float)
-    made: dict[Edge, Fault] = {}
-    for i, x in enumerate(n.operands):
-        share = np.full(np.shape(x), float(i == kept))
-        made[n, i] = Fault("other", FAR, partial(np.multiply, share), "")
-    for m, place in search.tape.consumers[n]:
-        for i in range(len(m.inputs)):
-            made[m, i] = Fault("other", FAR, looking(m, i, place, a), "")
-    return made
-
-
 def in_sequence(search: Search) -> Iterator[Explanation]:
     """Steps of one sort that look at their neighbour's value, as with h[t] for h[t - 1]."""
     groups: dict[object, list[Edge]] = {}
@@ -156,7 +98,7 @@ def in_sequence(search: Search) -> Iterator[Explanation]:
         rule = search.tape.rule(*group[0]) if len(group) > 1 else None
         for place in rule.places if rule else ():
             shifts = _shifted(search, group, place)
-            if kind := next((kind for kind, made in shifts if _explains(search, made)), ""):
+            if kind := next((kind for kind, made in shifts if made_explain(search, made)), ""):
                 at = (n if place is None else n.inputs[place] for n, _ in group)
                 names = [search.tape.label_of(x) for x in at]
                 text = f"{' and '.join(names)} stand in each other's place"

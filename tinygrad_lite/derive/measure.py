@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, table
 
-_THIRD_INDEX = 3.0  # for every free index beyond two: that has no matrix form
+_THIRD_INDEX = 3.0  # for every free index beyond two that no part has: a matrix has none
 _CUBE = 0.7  # t (1 − t²) tells where it comes from, t − t³ does not
 _OUTER = 3.5  # for u vᵀ in a sum of matrices: x (xᵀ g) is read more easily
 
@@ -29,7 +29,8 @@ def _cost(e: Expr) -> float:
     if kind in (ATOM, SIZE, DELTA):
         return 1.0
     parts: float = sum(map(cost, e.args))
-    crowd = _THIRD_INDEX * max(0, len(e.free) - 2)
+    widest = max([2, *(len(x.free) for x in e.args)])
+    crowd = _THIRD_INDEX * max(0, len(e.free) - widest)
     if kind == ADD:
         several = len(e.args) > 1 and len(e.free) == 2
         outer = sum(_OUTER for x in e.args if several and _is_outer(x))
@@ -42,7 +43,8 @@ def _cost(e: Expr) -> float:
     if kind == SUM:
         body = e.args[0]
         if body.kind == MUL:  # in a product under a sum, many indices are a chain of matrices
-            parts += crowd - _THIRD_INDEX * max(0, len(body.free) - 2)
+            within = max([2, *(len(x.free) for x in body.args)])
+            parts += crowd - _THIRD_INDEX * max(0, len(body.free) - within)
         return parts + 0.05 + 0.6 * (not (body.kind == MUL and len(body.args) > 1))
     return parts + 0.5
 

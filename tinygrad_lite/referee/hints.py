@@ -77,6 +77,11 @@ def _when(first: Trial, wrong: list[Trial], right: list[Trial]) -> str:
         return f"Wrong only in {dtypes}, right in {others}"
     if right and all(t.probe.rows == 1 for t in right) and all(t.probe.rows > 1 for t in wrong):
         return "Right with one row, wrong with several: look for a sum or a mean over the rows"
+    if right and all(t.probe.rows > 1 for t in right) and all(t.probe.rows == 1 for t in wrong):
+        return (
+            "Right with several rows, wrong with one: a length may stand there as a number "
+            "(redraw=False tries the inputs given alone)"
+        )
     for sign, text in ((-1, "< 0"), (1, "> 0")):
         if _only_where([*wrong, *right], sign):
             return f"Wrong only where {first.name} {text}"
