@@ -15,6 +15,8 @@ import numpy as np
 from ...graph.node import Node, raw
 from ..scales import Scales
 from .judged import FOLLOWS, NEAR, RIGHT, UNJUDGED, WRONG, Judged, Multiple
+from .pairing import is_claimed
+from .pairs import Pairs
 from .steps import may_be_gradient, steps
 from .trace import Record, Trace
 from .truth import Truth, Vector
@@ -29,6 +31,7 @@ class Multiples:
 
     trace: Trace
     truth: Truth
+    pairs: Pairs
     is_: Callable[[Judged, Any], bool]
     again: Callable[[Judged], Any]
     _between: dict[Judged, set[Record]] = field(default_factory=dict)
@@ -50,17 +53,35 @@ class Multiples:
         """What its name says is wrong though what is computed from it is right as it is, and would
         not be with the gradient: it stands for something else, the gradient of a part, or for its
         entries in another arrangement."""
-        claimed = {r.step.name for r in rows if r.step.returned or r.step.key is not None}
-        claimed |= self.trace.handed_back
+        keyed = {r.step.name for r in rows if r.step.returned or r.step.key is not None}
         found = []
         for row in self._uses:
             if row.verdict == WRONG and row.multiple is None and row.final:
                 found += [row] * self._is_left(row)
                 told = {self._told(row, use) for use in self._uses[row]}
                 tell = {(True, False), (True, True)} if self._moved(row) else {(True, False)}
-                if row.step.name not in claimed and (told & tell or self._of_input(row)):
+                if not self._is_claimed(row, keyed) and (told & tell or self._of_input(row)):
                     found += [row] * ((False, True) not in told)
-        return found
+        return found or self._of_others(rows, keyed)
+
+    def _of_others(self, rows: Sequence[Judged], keyed: set[str]) -> list[Judged]:
+        """The same of what is no gradient of a leaf, in any turn of a loop, where all that is wrong
+        has a name that is no node's: of what is right in the end something would not be."""
+        wrong = [r for r in rows if r.verdict == WRONG]
+        ends = [r for r in rows if r.verdict == RIGHT and r.final and r.last]
+        for row in wrong:
+            if row.node is None or row.node.op is None or self._is_claimed(row, keyed):
+                return []
+            below = self.trace.below([row.step.record])
+            felt = [end for end in ends if end.step.record in below]
+            if not felt or all(self._told(row, end)[1] for end in felt):
+                return []
+        return wrong
+
+    def _is_claimed(self, row: Judged, keyed: set[str]) -> bool:
+        assert row.node is not None
+        name = row.step.name
+        return name in keyed or is_claimed(name, row.node, self.trace, self.pairs)
 
     def _is_left(self, row: Judged) -> bool:
         """Whether a step only leaves a value in an object, to be carried on, say, where an
@@ -87,10 +108,11 @@ class Multiples:
         return other and np.allclose(np.sort(np.ravel(g)), np.sort(np.ravel(value)))
 
     def _told(self, row: Judged, use: Judged) -> tuple[bool, bool]:
-        """Whether what uses a step is right with it as it is, and with the gradient; what else is
-        wrong above it is put right."""
+        """Whether what uses a step is right with it as it is, and with the gradient; where it is
+        not right what else is wrong above it is put right."""
         assert row.node is not None
         beside = [r for r in self._uses if r is not row and use in self._uses[r]]
+        beside = [] if use.verdict == RIGHT else beside
         others = {r.step.record: r.wanted(self.truth) for r in beside if r.verdict != RIGHT}
         rights = []
         for changes in (others, {**others, row.step.record: self.truth.gradient(row.node)}):
