@@ -60,14 +60,15 @@ class Multiples:
                 found += [row] * self._is_left(row)
                 told = {self._told(row, use) for use in self._uses[row]}
                 tell = {(True, False), (True, True)} if self._moved(row) else {(True, False)}
-                if not self._is_claimed(row, keyed) and (told & tell or self._of_input(row)):
+                tells = told & tell or {fits for _, fits in told} == {None} or self._of_input(row)
+                if tells and not self._is_claimed(row, keyed):
                     found += [row] * ((False, True) not in told)
         return found or self._of_others(rows, keyed)
 
     def _of_others(self, rows: Sequence[Judged], keyed: set[str]) -> list[Judged]:
         """The same of what is no gradient of a leaf, in any turn of a loop, where all that is wrong
         has a name that is no node's: of what is right in the end something would not be."""
-        wrong = [r for r in rows if r.verdict == WRONG]
+        wrong = [r for r in rows if r.verdict == WRONG and r.multiple is None]
         ends = [r for r in rows if r.verdict == RIGHT and r.final and r.last]
         for row in wrong:
             if row.node is None or row.node.op is None or self._is_claimed(row, keyed):
@@ -107,22 +108,28 @@ class Multiples:
         other = g.shape != value.shape and g.size == value.size
         return other and np.allclose(np.sort(np.ravel(g)), np.sort(np.ravel(value)))
 
-    def _told(self, row: Judged, use: Judged) -> tuple[bool, bool]:
-        """Whether what uses a step is right with it as it is, and with the gradient; where it is
-        not right what else is wrong above it is put right."""
+    def _told(self, row: Judged, use: Judged) -> tuple[bool, bool | None]:
+        """Whether what uses a step is right with it as it is, and with the gradient, None where
+        that does not fit there; where it is not right what else is wrong above it is put right."""
         assert row.node is not None
         beside = [r for r in self._uses if r is not row and use in self._uses[r]]
         beside = [] if use.verdict == RIGHT else beside
         others = {r.step.record: r.wanted(self.truth) for r in beside if r.verdict != RIGHT}
-        rights = []
-        for changes in (others, {**others, row.step.record: self.truth.gradient(row.node)}):
-            try:
-                with np.errstate(all="ignore"):
-                    value = raw(self.trace.again(changes, use.step.record))
-                rights.append(may_be_gradient(value) and self.is_(use, value))
-            except Exception:  # the gradient does not fit what follows
-                rights.append(False)
-        return rights[0], rights[1]
+        gradient = {row.step.record: self.truth.gradient(row.node)}
+        right, either = (self._is_with(use, x) for x in (others, {**others, **gradient}))
+        return bool(right), either
+
+    def _is_with(self, use: Judged, changes: dict[Record, Any]) -> bool | None:
+        """Whether a step is right with some changes; None where they do not fit what follows, or
+        what it is then its shape."""
+        try:
+            with np.errstate(all="ignore"):
+                value = raw(self.trace.again(changes, use.step.record))
+        except Exception:
+            return None
+        if np.shape(value) != np.shape(use.step.value):
+            return None
+        return may_be_gradient(value) and self.is_(use, value)
 
     def _follow(self, judged: Sequence[Judged]) -> None:
         """Note what is computed from each step, with no other in between."""
