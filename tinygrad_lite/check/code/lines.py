@@ -139,11 +139,6 @@ class Lines(Said):
         while rights:
             best = max(rights, key=lambda mend: len(rights[mend]))
             first, *others = rights.pop(best)
-            rights = {
-                m: rest
-                for m, rows in rights.items()
-                if (rest := [r for r in rows if r not in (first, *others)])
-            }
             self.mends.append((first, best))
             name, own = self._called(first), first.step.instance.statement
             finding = found[id(first)]
@@ -157,10 +152,15 @@ class Lines(Said):
                 for r in self.rows:
                     if r.step.instance.statement is cause:  # it is right in some turns
                         found.pop(id(r), None)
-                others = [first, *others]
+                others = [r for r in (first, *others) if id(r) in found]
             else:
                 where = self.trace.where(elsewhere[0]) if elsewhere else ""
                 found[id(first)] = replace(told(finding, best), mended_at=where)
+            rights = {
+                m: rest
+                for m, rows in rights.items()
+                if (rest := [r for r in rows if r not in (first, *others) and id(r) in found])
+            }
             for row in others:
                 follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
                 found[id(row)] = replace(follows, where="", also=())
