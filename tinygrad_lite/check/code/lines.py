@@ -17,11 +17,12 @@ from ..findings import Finding
 from ..mend import Mend, Mender, Trials, compatible, told
 from ..mend.search import NEAR_BY, SHARES
 from .derivation import Data
+from .judge import Judge
 from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Judged
 from .said import Said
 from .source import Change
 from .steps import Step, steps, target_of
-from .trace import Instance, Record
+from .trace import Instance, Record, Trace
 
 HURRIED = "not every edit was tried in the time for it"
 
@@ -286,8 +287,11 @@ class Lines(Said):
             causes = tuple(dict.fromkeys(self._called(row) for row, _ in self.mends))
             return replace(finding, verdict=FOLLOWS, inherited=causes, kind="")
         mend = None if node is None else self._mend_raised(name, node, instance)
+        mend = mend or self._mend_run(name, instance)
         if mend is not None:
-            finding = replace(finding, mended=mend.line, by="edit")
+            inside = mend.edits[0].place in set(ast.walk(statement))
+            where = "" if inside else self.trace.where(mend.edits[0].place)
+            finding = replace(finding, mended=mend.line, by="edit", mended_at=where)
         return self._ruled(finding)
 
     def _mend_raised(self, name: str, node: Node, instance: Instance) -> Mend | None:
@@ -299,6 +303,22 @@ class Lines(Said):
         mend = self.mender.mend_raised(row, instance, node, changed)
         if mend is not None:
             self.mends.append((row, mend))
+        return mend
+
+
+    def _mend_run(self, name: str, instance: Instance) -> Mend | None:
+        """Mend the line that raised an error so that all is right in the end."""
+
+        def ends(trace: Trace) -> list[Judged]:
+            rows = Judge(trace, self.truth, self.pairs.copy(), self.equal).run()
+            if any(row.verdict == WRONG for row in rows):
+                return []
+            return [row for row in rows if row.final and row.last and row.verdict == RIGHT]
+
+        mend = self.mender.mend_run(self.trace.inside or instance, ends)
+        if mend is not None:
+            step = Step(name, self.trace.records[-1], instance)
+            self.mends.append((Judged(len(steps(self.trace)), step), mend))
         return mend
 
 
