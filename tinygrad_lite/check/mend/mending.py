@@ -83,12 +83,11 @@ class Mender:
                 return mend
         felt = (m for m in self.found if any(self.feels(claimed, m) for claimed in either))
         made = tuple(edit for mend in felt for edit in mend.edits)
-        same = any(self.ends[mend] is end for mend in self.found)  # of one name's lines
         if isinstance(wrong, Entry):  # what makes the end right does that as well
             either = [wrong]
         elif self._turns(wrong):
             either.reverse()
-        for needs in ((made, ()) if same else ((), made))[not made :]:
+        for needs in (made, ())[not made :]:
             hit = self._likeliest(either, end, closed, needs, turns)
             if hit is not None:
                 self.found.append(self._made(hit, end, needs))

@@ -205,7 +205,7 @@ class Trials:
                     not any(self.is_right(claimed, edits, *world) for world in worlds)
                     for worlds in (*self.elsewhere, *also)
                 ]
-                return k or DOUBTFUL * any(off) + sum(off)
+                return k + DOUBTFUL * any(off) + sum(off)
         return None
 
     @cached_property
