@@ -80,12 +80,12 @@ class Judged:
         else is put right, but not what a final value has been built up from: a line that is left
         out may have to stand further down."""
         known = steps(trace)
-        if self.node is None or self.index >= len(known):
-            return None
-        step = known[self.index]
+        step = known[self.index] if self.index < len(known) else None
         if self.final:  # wherever an edit has put it
             step = next((s for s in reversed(known) if s.of == self.step.of), step)
-        elif step.line.statement is not self.step.line.statement:
+        elif step is not None and step.line.statement is not self.step.line.statement:
+            return None
+        if self.node is None or step is None:
             return None
         before = self._before(known, step, trace, truth)
         return Line(trace, step.record, step.line, self.node, self.wanted(truth, trace), before)

@@ -89,6 +89,9 @@ class Mender:
             either.reverse()
         for needs in (made, ())[not made :]:
             hit = self._likeliest(either, end, closed, needs, turns)
+            if hit is not None and not self.trials.confirm(end, [*needs, *hit.edits]):
+                more = self._likeliest([end], end, closed, (*needs, *hit.edits), turns)
+                hit = hit if more is None else more._replace(edits=(*hit.edits, *more.edits))
             if hit is not None:
                 self.found.append(self._made(hit, end, needs))
                 self.ends[self.found[-1]] = end
