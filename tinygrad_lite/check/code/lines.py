@@ -305,7 +305,6 @@ class Lines(Said):
             self.mends.append((row, mend))
         return mend
 
-
     def _mend_run(self, name: str, instance: Instance) -> Mend | None:
         """Mend the line that raised an error so that all is right in the end."""
 

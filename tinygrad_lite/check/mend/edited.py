@@ -171,7 +171,7 @@ def marks(edit: Edit, trace: Trace) -> Iterator[tuple[str, str]]:
 
 
 def changes_numbers(edit: Edit, trace: Trace) -> bool:
-    """Whether an edit changes a number, or the numbers and names of a line, not only their order."""
+    """Whether an edit changes a number, or what numbers and names a line has."""
     at = instance_of(edit, trace)
     if at is not None and isinstance(edit.place, ast.BinOp) and is_number(at.value(edit.place)):
         return True
