@@ -142,3 +142,61 @@ def test_other_sizes_are_tried_in_the_order_of_the_graph():
     found = {str(tg.derive(tg.det(A @ X @ B), X).checked) for _ in range(20)}
     assert len(found) == 1
     assert "2 sets of sizes" in found.pop()
+
+
+def test_parts_of_arrays_hold_at_all_sizes():
+    w = tg.Tensor([0.3, -1.2, 0.7, 2.0], name="w")
+    derived = tg.derive(tg.sum((w[1:] - w[:-1]) ** 2) / 2, w)
+    assert "shape=(n,)" in str(derived)
+    assert "2 sets of sizes, value and shape" in str(derived)
+    longer = np.array([1.0, 3.0, 2.0, 5.0, 4.0, 0.0])
+    found = eval(derived.numpy, {"tg": tg, "np": np, "w": longer})
+    np.testing.assert_allclose(found, tg.grad(lambda w: tg.sum((w[1:] - w[:-1]) ** 2) / 2)(longer))
+    M = tg.Tensor(np.arange(12.0).reshape(4, 3), name="M")
+    flat = tg.derive(tg.sum(tg.reshape(M, (12,)) ** 3), M)
+    assert flat.numpy == "np.reshape(3 * np.reshape(M, (12,)) ** 2, (len(M), M.shape[1]))"
+    assert "holds at these sizes" in str(flat)
+
+
+x = tg.Tensor([0.3, -1.2, 0.7, 2.0], name="x")
+MOVED = {
+    "(I[:-1] − I[1:])ᵀ (I[:-1] − I[1:])": (tg.sum((x[1:] - x[:-1]) ** 2) / 2, x, x),
+    "6 I[[0, 2, 2]]ᵀ Diag(x[[0, 2, 2]]) I[[0, 2, 2]]": (tg.sum(x[[0, 2, 2]] ** 3), x, x),
+    "2 flip(I, axis=0)": (tg.sum(tg.flip(x) * x), x, x),
+    "roll(I, -1, axis=0) + roll(I, 1, axis=0)": (tg.sum(tg.roll(x, 1) * x), x, x),
+    "3/2 Diag(x[1:]²) I[1:]": (x[1:] ** 3 / 2, x),
+    "cumsum(I, axis=0)": (tg.cumulative_sum(x), x),
+    "(I[1:]ᵀ I[4:7] + I[0:4])ᵀ": (tg.concat([x, x[1:]]), x),
+}
+
+
+@pytest.mark.parametrize("formula", MOVED)
+def test_what_moves_entries_is_a_matrix(formula):
+    derived = tg.derive(*MOVED[formula])
+    assert derived.formulas[0].text == formula
+    y, *_, by = MOVED[formula]
+    expected = tg.jacobian(y, by) if len(MOVED[formula]) == 2 else second(formula)
+    np.testing.assert_allclose(derived.evaluate(), expected)
+
+
+def second(formula):
+    return {
+        "(I[:-1] − I[1:])ᵀ (I[:-1] − I[1:])": 2 * np.eye(4)
+        - np.diag([1, 0, 0, 1])
+        - np.eye(4, k=1)
+        - np.eye(4, k=-1),
+        "6 I[[0, 2, 2]]ᵀ Diag(x[[0, 2, 2]]) I[[0, 2, 2]]": 6 * np.diag([0.3, 0, 1.4, 0]),
+        "2 flip(I, axis=0)": 2 * np.eye(4)[::-1],
+        "roll(I, -1, axis=0) + roll(I, 1, axis=0)": np.roll(np.eye(4), 1, 0)
+        + np.roll(np.eye(4), -1, 0),
+    }[formula]
+
+
+def test_a_part_of_a_matrix_leaves_its_other_axis_as_long():
+    X, w = tensor(4, 3), tensor(3)
+    assert "2 sets of sizes" in str(tg.derive(X[1:] @ w, w))
+
+
+def test_names_are_read_by_python_in_a_normal_form():
+    y = tg.Tensor([1.0, 2.0], name="yᵀ²")
+    assert tg.derive(tg.sum(y**3), y).numpy == "3 * yT2 ** 2"

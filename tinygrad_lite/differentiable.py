@@ -21,7 +21,7 @@ from .graph.context import in_rule
 from .graph.meta import NO_META, Meta
 from .graph.node import Node, fresh, raw
 from .graph.primitive import Plain
-from .graph.record import FAULTS
+from .graph.questions import asked
 from .graph.reflexes import NODES, Habits, refuse_keywords
 from .protocols import apply_function, apply_ufunc
 
@@ -129,8 +129,8 @@ class Differentiable(Habits, Node, metaclass=_Kind):
             return op(self, other)
         x, y = self._number(), self._like(other)
         try:
-            return plainly(x, y)
-        except FAULTS as error:
+            return asked(plainly(x, y), op, (self, other))
+        except errors.FAULTS as error:
             raise errors.explain(op, (self, other), (x, y), {}, error) from None
 
     def __bool__(self) -> bool:

@@ -27,18 +27,19 @@ def replay(
     wide: bool = False,
     adjust: Adjust | None = None,
     settings: Settings | None = None,
+    asked: Mapping[int, Node] | None = None,
 ) -> dict[Node, Node]:
     """Record the graph of `root` anew: {old node: new node}, inputs first.
 
     `data` gives leaves other values, `constants` (by id, or by node and place) the raw arrays and
-    numbers that are constants of ops.
-    With `wide`, every leaf and constant is a float64 NumPy array (scalars are 0-d arrays) and a
+    numbers that are constants of ops, `asked` (by id) the nodes that masks are the answers
+    of. With `wide`, every leaf and constant is a float64 NumPy array (scalars are 0-d arrays) and a
     fused op is recorded as its expansion into primitives. `adjust(old, value)` may change the value
     of every new node before others use it, `settings(old, params)` the settings of its op. The old
     graph is left as it is, and leaves whose data was set after it was recorded count with the value
     they had then.
     """
-    others = constants or {}
+    others, asked = constants or {}, asked or {}
     order = topological_order(root)
     replaced = {**recorded(order), **(data or {})}
 
@@ -49,30 +50,39 @@ def replay(
         fresh._meta = Meta(name=node.name, scope=node.scope, constant=node.constant)
         return fresh  # type: ignore[no-any-return]
 
+    found: dict[Node, Node] = {}
+
+    def put(node: Node) -> Node:
+        op = node.op
+        if op is None:
+            new = leaf(node)
+        else:
+            inputs = []
+            for i, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True)):
+                if (mask := asked.get(id(x))) is not None:
+                    for x in reversed(topological_order(mask)):
+                        if x not in found:
+                            put(x)
+                if isinstance(x, Node):
+                    inputs.append(found[x])
+                else:
+                    value = others.get((node, i), others.get(id(x), a))
+                    inputs.append(_constant(value, wide, i in op.untouched))
+            params = dict(node.params if settings is None else settings(node, node.params))
+            if wide and "dtype" in params:
+                params["dtype"] = np.float64
+            call = op.expansion if wide and op.expansion is not None else op
+            with recording_rules() if call is not op or op.plain else nullcontext():
+                new = call(*inputs, **params)  # one-hot labels, say, keep their origin
+        if adjust is not None:
+            new._data = adjust(node, new._data)
+        found[node] = new
+        return new
+
     def record() -> dict[Node, Node]:
-        found: dict[Node, Node] = {}
         for node in reversed(order):
-            op = node.op
-            if op is None:
-                new = leaf(node)
-            else:
-                inputs = [
-                    found[x]
-                    if isinstance(x, Node)
-                    else _constant(
-                        others.get((node, i), others.get(id(x), a)), wide, i in op.untouched
-                    )
-                    for i, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True))
-                ]
-                params = dict(node.params if settings is None else settings(node, node.params))
-                if wide and "dtype" in params:
-                    params["dtype"] = np.float64
-                call = op.expansion if wide and op.expansion is not None else op
-                with recording_rules() if call is not op or op.plain else nullcontext():
-                    new = call(*inputs, **params)  # one-hot labels, say, keep their origin
-            if adjust is not None:
-                new._data = adjust(node, new._data)
-            found[node] = new
+            if node not in found:
+                put(node)
         return found
 
     # A fresh context: recording is on, whatever the caller switched off.

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..graph.backend import in_numpy, is_array
 from ..graph.meta import Meta
-from ..graph.node import Array, Node, fresh, raw
+from ..graph.node import Array, Node, fresh, raw, topological_order
 from ..notation.mathematics import number_text
 from ..notation.settings import told
 from ..notation.views import part_of
@@ -45,12 +45,17 @@ class Constants:
     """The constants of ops, by the id of the user's array: `twins`, constant leaves in float64
     (labels as they are), with `names` by the id of the twin, and `keys` back.
 
-    `parts` has the code of what is a part of another array, by the id of the twin; `derived` has
-    leaves that equal an expression of another, such as 1 - y.
+    `parts` has the code of what is a part of another array, by the id of the twin, `masks` the
+    twins of what holds truths; `derived` has leaves that equal an expression of another, such as
+    1 - y. Masks that are `asked` are none.
     """
 
     def __init__(
-        self, order: Sequence[Node], names: Mapping[int, str], arrays: Mapping[str, Any]
+        self,
+        order: Sequence[Node],
+        names: Mapping[int, str],
+        arrays: Mapping[str, Any],
+        asked: Mapping[int, Node],
     ) -> None:
         self.twins: dict[int, Any] = {}
         self.names: dict[int, str] = {}
@@ -58,9 +63,10 @@ class Constants:
         self.derived: dict[Node, tuple[Made, Node]] = {}
         self.notes: dict[str, None] = {}
         self.parts: dict[int, str] = {}
-        for node in order:
+        self.masks: set[int] = set()
+        for node in dict.fromkeys([*order, *topological_order(*asked.values())]):
             for k, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True)):
-                if isinstance(x, Node) or not is_array(x) or id(x) in self.twins:
+                if isinstance(x, Node) or not is_array(x) or id(x) in asked or id(x) in self.twins:
                     continue
                 untouched = node.op is not None and k in node.op.untouched
                 twin = self._put(id(x), in_numpy(a), untouched, names.get(id(x)))
@@ -78,6 +84,8 @@ class Constants:
         if isinstance(twin, Array):
             twin._meta = Meta(name=name, constant=True)
         self.twins[key], self.keys[id(twin)] = twin, key
+        if data.dtype == bool:
+            self.masks.add(id(twin))
         if name is not None:
             self.names[id(twin)] = name
         return twin

@@ -12,6 +12,7 @@ from ..graph import errors
 from ..graph.names import arrays, name_all
 from ..graph.node import Node, topological_order
 from .derivation import Derivation
+from .questions import questions
 from .read import SUMS, SYMMETRIC
 from .work import Work
 
@@ -46,8 +47,11 @@ def derive(
     reached = set(consumers_first)
     order = 2 if len(variables) == 2 and variables[0] is variables[1] else 1
     wanted = variables[:1] if order == 2 else variables
-    constants = [a for n in reached for a in n.inputs if not isinstance(a, (Node, float, int))]
+    asked = questions(consumers_first)
+    every = [*reached, *topological_order(*asked.values())]
+    constants = [a for n in every for a in n.inputs if not isinstance(a, (Node, float, int))]
     known = name_all([*reached, *constants, *variables])
+    known |= {id(mask): known[key] for key, mask in asked.items() if key in known}
     seen = arrays()
     for name, value in (names or {}).items():
         if isinstance(value, (Node, np.ndarray)) and not getattr(value, "name", None):
@@ -56,11 +60,11 @@ def derive(
             seen[name] = value
     notes: dict[str, None] = {}
     compared = [n for n in reversed(consumers_first) if n._meta and n._meta.compared]
-    asked = dict.fromkeys(known.get(id(n), "a result") for n in compared)
-    if asked:
-        notes[f"holds for this branch: the code compared {', '.join(asked)} while it ran"] = None
+    branched = dict.fromkeys(known.get(id(n), "a result") for n in compared)
+    if branched:
+        notes[f"holds for this branch: the code compared {', '.join(branched)} while it ran"] = None
     declared, turned = _declared(facts, known.values()), layout == "numerator"
-    work = Work(y, wanted, order, known, seen, keep, declared, inline, turned, budget)
+    work = Work(y, wanted, order, known, asked, seen, keep, declared, inline, turned, budget)
     answers = work.answers()
     notes |= work.notes
     if work.simplifier.late:

@@ -71,7 +71,7 @@ class Matrices:
         places: list[Ix | int | None] = [None] * len(symbol.shape)
         for axis, i in zip(symbol.axes, ix, strict=True):
             places[axis] = i.place if i.kind == "fixed" else i
-        return Name(*self.names(symbol), tuple(places), symbol.symmetric)
+        return Name(*self.names(symbol), tuple(places), symbol.symmetric, symbol.mask)
 
     def _atom(self, e: Expr) -> Tree:
         axes = tuple(i for i in e.ix if i.kind != "fixed")
@@ -141,12 +141,25 @@ class Matrices:
             if bodies[0].kind == tree.TRANSPOSE:  # L⁻ᵀ
                 return turned(Tree(tree.INVERSE, bodies[0].args, axes[::-1], symmetric))
             return Tree(tree.INVERSE, tuple(bodies), axes, symmetric)
-        applied = self.applied(e.head)
+        applied = self._at_all_sizes(self.applied(e.head), e)
         if ONLY in e.ix:
             own = iter(axes)
             places = tuple(None if i is ONLY else next(own) for i in e.ix)
             applied = replace(applied, places=places)
         return Tree(tree.APPLY, tuple(bodies), axes, applied)
+
+    def _at_all_sizes(self, applied: Applied, e: Expr) -> Applied:
+        """The shape that is a setting, of the lengths that the result has."""
+        settings = dict(applied.settings)
+        shape = settings.get("shape")
+        if not isinstance(shape, tuple) or len(shape) != len(e.ix):
+            return applied
+        found = [self._bound.get(i, i.size) for i in e.ix]
+        lengths = (
+            n if i.kind == "fixed" or size is NOWHERE else self.sizes(size)
+            for n, i, size in zip(shape, e.ix, found, strict=True)
+        )
+        return replace(applied, settings=(*{**settings, "shape": tuple(lengths)}.items(),))
 
     def bodies(self, e: Expr) -> list[Tree]:
         """The arrays that an op takes as wholes, their axes in order."""

@@ -9,7 +9,7 @@ from typing import Any
 from ..ops.activations import sigmoid
 from ..ops.elementwise import exp
 from .measure import cost
-from .terms import ADD, MAP, MUL, NUM, SIZE, Expr, Head, Ix, Number, Symbol, intern, table
+from .terms import ADD, ATOM, MAP, MUL, NUM, SIZE, Expr, Head, Ix, Number, Symbol, intern, table
 
 Power = tuple[Expr, Number]
 _COMMON = 6  # of larger denominators no common factor is taken out: s - 0.7 stays
@@ -125,7 +125,9 @@ def _lead(e: Expr) -> Number:
 
 
 def is_mask(e: Expr) -> bool:
-    """Whether e is 0 or 1: a question about values."""
+    """Whether e is 0 or 1: a question about values, or an array of the answers."""
+    if e.kind == ATOM:
+        return bool(e.head.mask)
     return e.kind == MAP and e.head.op.plain
 
 

@@ -19,10 +19,11 @@ from ..graph.node import Node, topological_order
 from ..graph.op import Op
 from ..graph.reach import filled
 from ..notation.names import unicode_name
-from .algebra import add, total
+from .algebra import add, multiply, total
 from .fold import Definitions
 from .measure import cost
-from .paper import Paper, Unreadable, broadcast, called, named, running, understood
+from .moves import along_first, matrix
+from .paper import Paper, Unreadable, again, broadcast, called, named, running, understood
 from .parts import is_one, is_zero, number
 from .simplify import expand
 from .terms import CALL, Ix, Size, Symbol, index, table
@@ -41,7 +42,8 @@ class Graph:
 
     `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
     fact about the data is used of; `derived` has constants that are made of another, `declared`
-    what the user says of arrays by name, `parts` the code of unnamed parts of arrays, by id.
+    what the user says of arrays by name, `parts` the code of unnamed parts of arrays, by id, and
+    `masks` those whose arrays hold truths.
     """
 
     root: Node
@@ -51,6 +53,7 @@ class Graph:
     derived: Mapping[Node, tuple[Any, Node]] = field(default_factory=dict)
     declared: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
     parts: Mapping[int, str] = field(default_factory=dict)
+    masks: Collection[int] = ()
     order: list[Node] = field(init=False)
     place: dict[Node, int] = field(init=False)
     taken: set[str] = field(init=False)
@@ -133,12 +136,21 @@ class Reading:
         if not isinstance(found, Paper) or found.shape != node.shape:
             found = called(node.op, inputs, dict(node.params), node.shape)
         if found.expr.kind == CALL:
+            self._join_others(node, inputs, found)
             for k, i in enumerate(found.axes):  # sizes are the same each time the node is read
                 if i is not None:
                     self._sizes.setdefault((id(node), k), i.size).join(i.size)
             if node.op.plain:
                 return self._filled(node, found)
         return found
+
+    def _join_others(self, node: Node, inputs: Sequence[Any], found: Paper) -> None:
+        """What acts on the first axis leaves the others as long as they are."""
+        for at, x in enumerate(inputs):
+            if isinstance(x, Paper) and x.ndim == found.ndim and along_first(node, at) is not None:
+                for i, j in zip(x.axes[1:], found.axes[1:], strict=True):
+                    if i is not None and j is not None:
+                        i.size.join(j.size)
 
     def _filled(self, node: Node, value: Paper) -> Paper:
         """A constant that an op made, such as one-hot labels, gets a name: Y of the labels y."""
@@ -164,7 +176,8 @@ class Reading:
 
     def _leaf(self, x: Any, name: str | None, letter: str, depth: int) -> Paper:
         data, part = in_numpy(x), self.graph.parts.get(id(x), "")
-        if name is None and letter == "c" and data.size and (data == data.flat[0]).all():
+        constant = name is None and letter == "c" and id(x) not in self.graph.masks
+        if constant and data.size and (data == data.flat[0]).all():
             return Paper(number(float(data.flat[0])), self._axes(x, data.shape))
         if name is None:
             name = self.graph.invent(letter)
@@ -192,7 +205,9 @@ class Reading:
 
     def _symbol(self, x: Any, name: str, data: Any, depth: int) -> Symbol:
         axes = tuple(range(data.ndim))
-        found = Symbol(name, data.shape, axes, depth, source=x)
+        op = x.op if isinstance(x, Node) else None
+        mask = id(x) in self.graph.masks or (op is not None and op.plain and op.elementwise)
+        found = Symbol(name, data.shape, axes, depth, source=x, mask=mask)
         self.symbols[x if isinstance(x, Node) else id(x)] = found
         return found
 
@@ -225,15 +240,30 @@ class Reading:
     def handed(self, node: Node, at: int, g: Paper) -> Paper:
         """What a node hands to its input `at`, given its cotangent g: one step."""
         x = node.inputs[at]
-        rule = recorded_step(node, at)
-        if rule is None:
+        target = Paper(number(0), self.values[x].axes)
+        by = self._matrix(node, at, g)
+        rule = recorded_step(node, at) if by is None else None
+        if by is not None:
+            c = by
+        elif rule is None:
             inputs = [self.values[node], *map(self.value, node.inputs)]
             c = called(_pull(node, at), [g, *inputs], {}, x.shape)
         else:
             G, found = rule
             c = self.of_rule(found, {G: g})
-        target = Paper(number(0), self.values[x].axes)
         return broadcast(lambda _, e: e, target, c)
+
+    def _matrix(self, node: Node, at: int, g: Paper) -> Paper | None:
+        """What a node that multiplies its input by a matrix hands to it, of a cotangent of which
+        every entry is an array: no op takes that."""
+        axes = self.values[node.inputs[at]].axes
+        if g.expr.free <= set(g.axes) or len(axes) != g.ndim or not axes:
+            return None
+        i, j = g.axes[0], again(axes[0])
+        by = None if i is None or j is None else matrix(node, at, i, j)
+        if i is None or by is None:
+            return None
+        return Paper(total([i], multiply([(by, 1), (g.expr, 1)])), (j, *g.axes[1:]))
 
     def of_rule(self, root: Node, known: dict[Node, Paper]) -> Paper:
         """A recorded rule on paper, down to the nodes that are known."""

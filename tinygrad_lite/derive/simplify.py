@@ -7,11 +7,12 @@ from itertools import permutations
 from math import prod
 from time import monotonic
 
-from .algebra import add, multiply, opened, rebuilt, rename, total
+from ..ops.choice import where
+from .algebra import add, apply, multiply, opened, rebuilt, rename, total
 from .fold import Definitions
 from .measure import cost, skeleton
 from .paper import Paper
-from .parts import Power, content, factors, terms
+from .parts import Power, content, factors, head, is_mask, terms
 from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, Ix, Number, intern
 
 _LEAVES = (NUM, SIZE, ATOM, DELTA)
@@ -62,7 +63,25 @@ class Simplifier:
         if found.kind == ADD or folded is not flat or len(terms(flat)) < _spread(found):
             tried |= {self.factor(flat), self.factor(folded)}
         tried |= {fold.everywhere(x) for x in tried}
+        tried.add(self._chosen(flat))
         return min(tried, key=lambda x: (cost(x), x is not found, x.uid))
+
+    def _chosen(self, e: Expr) -> Expr:
+        """A sum where some terms have a mask m as a choice: m a + b is where(m, a + b, b)."""
+        masks = dict.fromkeys(b for _, x in terms(e) for b, _ in factors(x)[1] if is_mask(b))
+        for mask in masks:
+            inside, outside = [], []
+            for c, x in terms(e):
+                powers = factors(x)[1]
+                rest = [(b, k) for b, k in powers if b is not mask]
+                if len(rest) == len(powers):
+                    outside.append((c, x))
+                else:
+                    inside.append((c, multiply(rest)))
+            if outside:
+                choices = add([*inside, *outside]), add(outside)
+                return apply(head(where), mask, *map(self.best, choices))
+        return e
 
     def factor(self, e: Expr, depth: int = _DEPTH) -> Expr:
         """A sum with common factors taken out, where that is cheaper."""

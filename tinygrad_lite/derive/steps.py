@@ -16,6 +16,7 @@ from ..graph.reach import reached
 from .algebra import atom, delta, multiply, total
 from .cotangents import substituted
 from .measure import cost
+from .moves import is_move
 from .paper import Axis, Paper, again, named, running
 from .parts import is_zero, number
 from .printer import Formula, symbols_in
@@ -144,11 +145,18 @@ class Finder:
                 Paper(total(over, multiply([(J.expr, 1), (g, 1)])), J.axes),
             ]
             short = [*map(self.shortest, plain)]
-            known = next((p for p in (short, plain) if self._holds(node, x, region, *p)), None)
-            if known is None:  # an op that is known by its pullback only
+            forms, moves = [short, plain], any(map(is_move, reached([J.expr], lambda e: e.args)))
+            if not moves:
+                known = next((p for p in forms if self._holds(node, x, region, *p)), None)
+            if moves or known is None:  # one that is known by its pullback alone, or moves
                 at_node = self._cotangent(node)
                 alone = flow(region, {node: at_node}, self.reading.handed, within={*region, x})[x]
-                short = [self._alike(node, x, J, out), self.shortest(alone)]
+                handed = self.shortest(alone)
+                whole = [self._alike(node, x, J, out), handed]
+                forms = [whole, [short[0], handed]] if moves else []
+                known = next((p for p in forms if self._holds(node, x, region, *p)), None)
+            if known is None:
+                short = whole
                 if not self._pulls(node, x, region, short[1]):
                     said = f"what {self.work.name(node)} hands to {name} is left out of the steps"
                     self.unwritten[f"{said}: no formula for it passed the check"] = None

@@ -90,7 +90,7 @@ class Symbol:
 
     `symmetric` and `sums` are facts; those in `observed`
     were seen in the data only, and are told when used. An `invented` name is not the user's;
-    `part` is the code of one for a part of the user's array.
+    `part` is the code of one for a part of the user's array, which is a `mask` if it holds truths.
     """
 
     name: str
@@ -106,6 +106,7 @@ class Symbol:
     cotangent: bool = False
     invented: bool = False
     part: str = ""
+    mask: bool = False
 
     @property
     def data(self) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import CodeType
 from typing import Any
@@ -114,7 +114,7 @@ class Checks:
 
     `symbols` are the arrays that formulas may use; `source` the user's node of each, or a
     constant's id. `order` is 1 for gradients and Jacobians, 2 for Hessians; of `turned` ones the
-    formula is of the transpose.
+    formula is of the transpose; `asked` the comparisons that masks are.
     """
 
     y: Node
@@ -126,6 +126,7 @@ class Checks:
     order: int = 1
     held: frozenset[Symbol] = frozenset()  # facts about these are used, so redraws keep to them
     turned: bool = False
+    asked: Mapping[int, Node] = field(default_factory=dict)
 
     @cached_property
     def trials(self) -> list[Trial]:
@@ -235,7 +236,9 @@ class Checks:
                 given[x] = value
         constants = self.constants.redrawn(given)
         settings = None if sizes is None else self._settings(sizes)
-        twin = replay(self.y, nodes, constants=constants, wide=True, settings=settings)
+        twin = replay(
+            self.y, nodes, constants=constants, wide=True, settings=settings, asked=self.asked
+        )
         for x in self.variables:
             if x not in twin:
                 twin[x] = fresh(None, in_numpy(nodes.get(x, x)).astype(float))

@@ -51,6 +51,7 @@ class Work:
     variables: tuple[Node, ...]
     order: int
     names: Mapping[int, str]
+    asked: Mapping[int, Node]  # what masks are the answers of, by id
     arrays: Mapping[str, Any]  # that the user has, by name
     keep: Collection[Any]
     declared: Mapping[str, Sequence[tuple[str, int]]]
@@ -69,8 +70,8 @@ class Work:
 
     def _read(self) -> None:
         y, order = self.y, topological_order(self.y)
-        self.constants = Constants(order, self.names, self.arrays)
-        self.twin = replay(y, constants=self.constants.twins, wide=True)
+        self.constants = Constants(order, self.names, self.arrays, self.asked)
+        self.twin = replay(y, constants=self.constants.twins, wide=True, asked=self.asked)
         self.twin |= {
             x: fresh(None, in_numpy(x).astype(float)) for x in self.variables if x not in self.twin
         }
@@ -89,9 +90,21 @@ class Work:
             atoms.discard(self.twin[y])
         constants = self.constants
         self.graph = Graph(
-            root, names, atoms, set(self.xs), constants.derived, self.declared, constants.parts
+            root,
+            names,
+            atoms,
+            set(self.xs),
+            constants.derived,
+            self.declared,
+            constants.parts,
+            constants.masks,
         )
         self.reading = Reading(self.graph)
+        if self.order == 2:  # a gradient has the lengths of what it is of
+            values = self.reading.values
+            for i, j in zip(values[root].axes, values[self.xs[0]].axes, strict=False):
+                if i is not None and j is not None:
+                    j.size.join(i.size)
         self.notes |= self.constants.notes | self.reading.notes
         self.notes |= fixed_numbers(order, self._lengths)
         self.printer = Printer(self.user_symbols)
@@ -279,6 +292,7 @@ class Work:
             self.order,
             frozenset(s for s in symbols if not facts.keys().isdisjoint(s.observed.values())),
             self.turned and self.scalar,
+            self.asked,
         )
 
     def _sizes(self, node: Node) -> Sequence[Size | None]:

@@ -14,7 +14,7 @@ from .backend import on_floats
 from .dtypes import constant, in_dtype, is_number, library
 from .node import Node, raw
 from .op import Op
-from .record import FAULTS
+from .questions import asked
 from .reflexes import keyword_advice
 
 
@@ -113,9 +113,12 @@ class Called(Op):
         xp, operands = library(self, inputs, [constant(self, value) for value in values])
         try:
             y = self.forward(xp, *operands, **params)
-        except FAULTS as error:
+        except errors.FAULTS as error:
             raise errors.explain(self, inputs, tuple(operands), params, error) from None
-        return y if xp is not np or type(y) is np.ndarray else np.asarray(y)
+        y = y if xp is not np or type(y) is np.ndarray else np.asarray(y)
+        if self.plain and any(isinstance(x, Node) for x in inputs):
+            return asked(y, self, inputs, params)
+        return y
 
 
 def _owned(setting: Any) -> Any:

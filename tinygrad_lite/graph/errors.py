@@ -15,6 +15,8 @@ from .names import name_all, user_frame
 from .node import Array, Node, raw, topological_order
 from .op import Op
 
+FAULTS = (ValueError, TypeError, IndexError, RuntimeError, np.linalg.LinAlgError)  # of the library
+
 
 def holds_nodes(values: Any) -> bool:
     """Whether a nested list or tuple has a node in it."""

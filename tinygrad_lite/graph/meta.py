@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .op import NO_PARAMS
+from .op import NO_PARAMS, Op
+
+Question = tuple[Op, tuple[Any, ...], Mapping[str, Any]]  # with its inputs and settings
 
 
 @dataclass(slots=True)
@@ -20,6 +22,7 @@ class Meta:
     argument: bool = False  # made by a transform, whose derivative is being taken
     mixed: bool = False  # whether the operands differ in dtype
     compared: bool = False  # as a number, on which Python may have branched
+    asked: Mapping[int, Question] | None = None  # what masks are the answers of, by place
     kept: Any = None  # what the op's rules can use beside the operands
     line: str | None = None
     copies: tuple[Any, ...] | None = None

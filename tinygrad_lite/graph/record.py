@@ -18,8 +18,8 @@ from .dtypes import constant, is_mixed, library, promoted, stays
 from .meta import NO_META, Meta
 from .node import Array, Node, Scalar
 from .op import Op
+from .questions import answered
 
-FAULTS = (ValueError, TypeError, IndexError, RuntimeError, np.linalg.LinAlgError)  # of the library
 _new = object.__new__
 _ndarray = np.ndarray
 
@@ -75,7 +75,7 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
             y = op.forward(xp, *given, **params)
         else:
             y, kept = op.keeping(xp, *given, **params)
-    except FAULTS as error:
+    except errors.FAULTS as error:
         raise errors.explain(op, inputs, tuple(given), params, error) from None
     if xp is np:
         if type(y) is not _ndarray:
@@ -97,7 +97,7 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
         node.operands = tuple(operands)
         if mixed or not recorded:
             meta = replace(meta or NO_META, mixed=mixed, constant=not recorded)
-        node._meta = meta
+        node._meta = answered(inputs, meta)
     else:
         node.op = None
         node.inputs = node.operands = ()

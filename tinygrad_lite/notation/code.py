@@ -195,13 +195,13 @@ def _masked(t: Tree) -> bool:
     """Whether the code of a product starts with a mask."""
     if t.kind == tree.PRODUCT:
         return _masked(next((x for e, x in zip(t.value, t.args, strict=True) if e > 0), t.args[0]))
-    return bool(t.kind == tree.APPLY and t.value.mask)
+    return t.mask
 
 
 def _floats(t: Tree) -> Piece:
     """A piece whose masks are numbers: booleans have no sum."""
     found = _piece(t)
-    if t.kind == tree.APPLY and t.value.mask:  # of numbers it may be Python's own
+    if t.mask:  # of numbers it may be Python's own
         template = "{0}.astype(float)" if t.axes else "float({0})"
         return Piece(filled(template, found.code), found.axes)
     return found
@@ -228,7 +228,7 @@ def _times(a: ast.expr, b: ast.expr) -> ast.expr:
 def _product(t: Tree) -> Piece:
     lone = len(t.args) == 1
     pieces = [_floats(x) if lone else _piece(x) for x in t.args]
-    if not lone and all(x.kind == tree.APPLY and x.value.mask for x in t.args):
+    if not lone and all(x.mask for x in t.args):
         pieces[0] = _floats(t.args[0])
     codes, axes = _common(pieces, t.axes)
     found: ast.expr | None = None

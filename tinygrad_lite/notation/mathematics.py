@@ -144,7 +144,8 @@ class Mathematics:
             below = Tree(tree.PRODUCT, x.args, x.axes, tuple(-e for e in x.value))
             if down != 1:
                 below = Tree(tree.SUM, (below,), x.axes, (down,))
-            return self.at(Tree(tree.PRODUCT, (tree.number(up), below), x.axes, (1, -1)), ENTRYWISE)
+            quotient = Tree(tree.PRODUCT, (tree.number(up), below), x.axes, (1, -1))
+            return self._at(self._repeated(quotient, axes), ENTRYWISE)
         one = self.write(tree.number(c))
         binds = ENTRYWISE if x.kind in (tree.PRODUCT, tree.SIGMA) else CHAIN
         return f"{one.body} {self._at(found, binds)}"
@@ -315,12 +316,22 @@ class Mathematics:
         return self._function(self.style.softmax, self.write(t.args[0]).body)
 
     def _apply(self, t: Tree) -> Written:
+        found = self._called(t)
+        return Written(self.style.mask.format(found.body), ATOM) if t.mask else found
+
+    def _called(self, t: Tree) -> Written:
+        """An op of arguments; a question without the brackets that make it 0 or 1."""
         applied: Applied = t.value
         op = applied.op
         template = op.latex if self.style.latex else op.text
         function = op.precedence == OP_ATOM
         binds = SUM if function or applied.mask else CHAIN
-        bodies = [self.at(x, binds) for x in t.args]
+        bodies = [
+            self._called(x).body
+            if k in op.untouched and x.kind == tree.APPLY and x.mask
+            else self.at(x, binds)
+            for k, x in enumerate(t.args)
+        ]
         if function and template.startswith("{0}"):  # x[1:]
             bodies[0] = self.at(t.args[0], ATOM)
         settings = {key: told(value) for key, value in applied.settings}
@@ -339,8 +350,6 @@ class Mathematics:
             else:
                 bodies[-1:] = [", ".join([*bodies[-1:], *more])]
         body = template.format(*bodies, inputs=", ".join(bodies), **settings)
-        if applied.mask:
-            return Written(self.style.mask.format(body), ATOM)
         return Written(body, ATOM if function else POWER if op.precedence == OP_POWER else SUM)
 
     # --- index notation

@@ -59,7 +59,7 @@ def latex_name(name: str) -> str:
 
 def identifier(name: str) -> str:
     """A name that code can use: `layers.0.weight` is layers_0_weight, δ_v is delta_v."""
-    found = "".join(_ASCII.get(c, c) for c in name)
+    found = normalize("NFKC", "".join(_ASCII.get(c, c) for c in name))  # as Python reads it
     found = re.sub(r"\W", "_", found)
     return found if found.isidentifier() else f"_{found}"
 

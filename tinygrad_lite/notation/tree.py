@@ -47,6 +47,7 @@ class Name:
     code: str
     places: tuple[Hashable, ...] = ()
     symmetric: bool = False
+    mask: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,11 @@ class Tree:
     args: tuple[Tree, ...] = ()
     axes: Axes = ()
     value: Any = None
+
+    @property
+    def mask(self) -> bool:
+        """Whether its entries are truths, in code."""
+        return self.kind in (APPLY, NAME) and bool(self.value.mask)
 
 
 def number(c: Number) -> Tree:

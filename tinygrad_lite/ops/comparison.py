@@ -36,7 +36,7 @@ def greater(xp: Any, x1: Any, x2: Any) -> Any:
     return x1 > x2
 
 
-@plain("{0} >= {1}", r"{0} \ge {1}", precedence=SUM)
+@plain("{0} ≥ {1}", r"{0} \ge {1}", numpy="{0} >= {1}", precedence=SUM)
 def greater_equal(xp: Any, x1: Any, x2: Any) -> Any:
     """Whether x1 >= x2, entry by entry."""
     return x1 >= x2
@@ -48,7 +48,7 @@ def less(xp: Any, x1: Any, x2: Any) -> Any:
     return x1 < x2
 
 
-@plain("{0} <= {1}", r"{0} \le {1}", precedence=SUM)
+@plain("{0} ≤ {1}", r"{0} \le {1}", numpy="{0} <= {1}", precedence=SUM)
 def less_equal(xp: Any, x1: Any, x2: Any) -> Any:
     """Whether x1 <= x2, entry by entry."""
     return x1 <= x2
@@ -60,7 +60,7 @@ def equal(xp: Any, x1: Any, x2: Any) -> Any:
     return x1 == x2
 
 
-@plain("{0} != {1}", r"{0} \ne {1}", precedence=SUM)
+@plain("{0} ≠ {1}", r"{0} \ne {1}", numpy="{0} != {1}", precedence=SUM)
 def not_equal(xp: Any, x1: Any, x2: Any) -> Any:
     """Whether x1 != x2, entry by entry."""
     return x1 != x2
