@@ -86,10 +86,11 @@ def _everywhere(instance: Instance) -> Iterator[Edit]:
 
 
 def _edits(e: ast.expr, instance: Instance, numpy: str) -> Iterator[Edit]:
-    for name in _others(instance, e.id) if isinstance(e, ast.Name) else ():
+    own = e.id if isinstance(e, ast.Name) else ""
+    index = own in instance.names and type(instance.names[own].value) is int
+    for name in _others(instance, own) if own else ():
         yield Edit(e, ast.Name(name, ast.Load()), "other", ODD + NEAR)
-        held: Any = instance.names[name].value
-        if e.id in instance.names and type(instance.names[e.id].value) is int and _picks(held):
+        if index and _picks(instance.names[name].value):
             entry = ast.Subscript(ast.Name(name, ast.Load()), e, ast.Load())  # y[i] for i
             yield Edit(e, entry, "other", ODD)
     try:
