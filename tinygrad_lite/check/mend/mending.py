@@ -89,8 +89,10 @@ class Mender:
             either.reverse()
         for needs in (made, ())[not made :]:
             hit = self._likeliest(either, end, closed, needs, turns)
-            if hit is not None and not self.trials.confirm(end, [*needs, *hit.edits]):
-                more = self._likeliest([end], end, closed, (*needs, *hit.edits), turns)
+            if hit is not None and turns > NEAR_BY:  # else the other line is mended by itself
+                both = (*needs, *hit.edits)
+                right = self.trials.confirm(end, both)
+                more = None if right else self._likeliest([end], end, closed, both, turns)
                 hit = hit if more is None else more._replace(edits=(*hit.edits, *more.edits))
             if hit is not None:
                 self.found.append(self._made(hit, end, needs))
