@@ -200,3 +200,15 @@ def test_a_part_of_a_matrix_leaves_its_other_axis_as_long():
 def test_names_are_read_by_python_in_a_normal_form():
     y = tg.Tensor([1.0, 2.0], name="yᵀ²")
     assert tg.derive(tg.sum(y**3), y).numpy == "3 * yT2 ** 2"
+
+
+def test_arrays_of_three_axes_entry_by_entry_have_no_indices():
+    U, V = tensor(4, 3, 2), tensor(4, 3, 2)
+    squared = tg.derive(tg.sum((U - V) ** 2), U)
+    assert str(squared).startswith("∂E/∂U = 2 (U − V)   (4, 3, 2)".replace("E", "f"))
+    assert "index notation" not in str(squared)
+    M = tensor(12, 2)
+    flat = tg.derive(tg.sum((tg.reshape(U, (12, 2)) - M) ** 2), U)
+    assert flat.formulas[0].text == "reshape(2 (reshape(U, (p, q)) − M), (4, 3, 2))"
+    b = tensor(2)
+    assert tg.derive(tg.sum(tg.tanh(U + b)), U).formulas[0].text == "1 − tanh(Uᵢⱼₖ + bₖ)²"

@@ -124,6 +124,18 @@ def test_other_numbers_take_the_same_way_or_say_so(page):
     assert found == [True, True, False]
 
 
+def test_a_mask_follows_what_it_was_asked_of(page):
+    z = tg.Tensor([3.0])
+    y = tg.where(tg.abs(z) <= 2, z**2, 0.0) * 1.0
+    made, told, numbers = program(y)
+    found = page.evaluate(
+        """([given, [z, y], numbers]) => { load(given); return numbers.map((x) => {
+            live.values[z][0] = x; compute(); return live.values[y][0]; }); }""",
+        [told, [numbers[id(made.value[node])] for node in (z, y)], [1.5, 3.5, -2.0]],
+    )
+    assert found == [2.25, 0.0, 4.0]
+
+
 def test_a_thousand_steps_are_quick(page):
     _, (given, *_) = case(chain(1000))
     spent = page.evaluate(

@@ -11,7 +11,7 @@ from ..notation.tree import Tree, signed
 from .algebra import opened
 from .matrices import Matrices, NoMatrix, in_sum, upstream
 from .parts import factors
-from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix, slot
+from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix
 
 
 class Arrays(Matrices):
@@ -111,13 +111,17 @@ class Entries:
         try:
             whole = self.matrices.written_op(e, self.matrices.bodies(e), axes)
         except NoMatrix:
-            whole = Tree(
-                tree.APPLY, tuple(map(self._whole, e.args)), axes, self.matrices.applied(e.head)
-            )
+            arrays = Arrays(self.matrices.names, self.matrices.sizes)
+            bodies = (t if is_whole(t) else tree.ELLIPSIS for t in arrays.bodies(e))
+            whole = Tree(tree.APPLY, tuple(bodies), axes, arrays.applied(e.head))
         return Tree(tree.ENTRY, (whole,), self._at(e.ix)) if e.ix else whole
 
-    def _whole(self, body: Expr) -> Tree:
-        """An array that an op takes as a whole, of any number of axes: a name or an ellipsis."""
-        if body.kind == ATOM and body.ix == tuple(map(slot, range(len(body.ix)))):
-            return Tree(tree.NAME, value=tree.Name(*self.matrices.names(body.head)))
-        return tree.ELLIPSIS
+
+def is_whole(t: Tree) -> bool:
+    """Whether an array is written without an index: in matrix form, or entry by entry, when all
+    that is in it has its axes or none."""
+    if t.kind in (tree.EINSUM, tree.ENTRY):
+        return False
+    apart = t.kind == tree.APPLY and not t.value.op.elementwise
+    alike = apart or len(t.axes) <= 2 or all(x.axes in (t.axes, ()) for x in t.args)
+    return alike and all(map(is_whole, t.args))

@@ -39,8 +39,8 @@ def derive(
     out, the cotangents of those in `keep` never are (nodes or names). `layout="numerator"` gives
     the transpose of a matrix's gradient. `facts` say what holds for all data of interest:
     "A = A.T", "Y.sum(axis=1) = 1". After `budget` seconds no shorter form is looked for. `names`
-    holds variables to take names from before the caller's. Every formula is executed before it is
-    shown, see `checked`.
+    holds variables to take names from before the caller's. Masks that comparisons of nodes gave
+    are written as these, 𝟏[z > 0]. Every formula is executed before it is shown, see `checked`.
     """
     _refuse(y, variables)
     consumers_first = topological_order(y)

@@ -21,7 +21,7 @@ from ..notation.names import identifier, latex_name, unicode_name, unused
 from ..notation.tree import ELLIPSIS, Tree, along, repeated
 from ..notation.tree import Size as SizeName
 from ..ops.reduce import softmax
-from .arrays import Arrays, Entries, letters
+from .arrays import Arrays, Entries, is_whole, letters
 from .matrices import Matrices, NoMatrix
 from .paper import Paper, length
 from .terms import ATOM, Expr, Ix, Size, Symbol, Table, table
@@ -143,6 +143,10 @@ class Formula:
             try:
                 return along(self.printer.matrices.tree(self.paper.expr), self.axes)
             except NoMatrix as error:
+                with suppress(NoMatrix):  # of more axes, if nothing runs over some of them alone
+                    whole = self.printer.arrays.tree(self.paper.expr)
+                    if is_whole(whole) and whole.axes == self.axes:
+                        return whole
                 return str(error)
 
     @property

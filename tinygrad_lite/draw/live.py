@@ -22,6 +22,7 @@ from ..compile.arrays import recorder
 from ..compile.emit import live
 from ..compile.recorder import Held, Instruction, invoke
 from ..compile.trace import plain as listed
+from ..derive.questions import questions
 from ..graph.backend import in_numpy, namespace
 from ..graph.node import Node, fresh, topological_order
 from ..ops.constants import reduced_axes
@@ -107,10 +108,16 @@ def _run(root: Node, why: str = "") -> Run:
     twins: dict[Node, Any] = {}
     given: dict[int, Any] = {}
     done = plain if why else listed
+    order = topological_order(root)
+    asked = {} if why else questions(order)
 
     def known(x: Any, a: Any) -> Any:
         if isinstance(x, Node) and x in twins:
             return twins[x]
+        if id(x) in asked:  # a mask follows what it was asked of
+            for node in reversed(topological_order(asked[id(x)]) if id(x) not in given else ()):
+                given[id(x)] = put(node) if node not in twins else twins[node]
+            return given[id(x)]
         if not isinstance(x, Node) and not np.ndim(a):
             return a
         a = in_numpy(a)
@@ -122,10 +129,18 @@ def _run(root: Node, why: str = "") -> Run:
         twins[x]._meta = x._meta
         return twins[x]
 
-    for node in reversed(topological_order(root)):
+    def put(node: Node) -> Any:
+        if node.op is None:
+            return known(node, node.data)
+        inputs = [known(x, a) for x, a in zip(node.inputs, node.operands, strict=True)]
+        found = node if why else node.op(*inputs, **node.params)
+        if isinstance(found, Node):  # and no answer to a question
+            twins[node] = found
+        return found
+
+    for node in reversed(order):
         if node.op is not None:
-            inputs = [known(x, a) for x, a in zip(node.inputs, node.operands, strict=True)]
-            twins[node] = node if why else node.op(*inputs, **node.params)
+            put(node)
     top = known(root, root.data)
     old = {new: node for node, new in twins.items()}
     one = namespace(root.data).ones_like(root.data) if why else made.fixed(np.ones(root.shape))

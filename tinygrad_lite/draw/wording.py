@@ -7,8 +7,10 @@ from itertools import count
 
 import numpy as np
 
+from ..derive.questions import questions
 from ..graph.names import name_all
-from ..graph.node import Node
+from ..graph.node import Node, raw
+from ..notation.mathematics import number_text
 from ..notation.names import subscripts
 from .measure import shorten
 
@@ -33,10 +35,11 @@ def complete_names(
     order: Sequence[Node], names: Mapping[int, str], shown: Container[Node] | None = None
 ) -> dict[int, str]:
     """`names`, and a short new one for every node (that is `shown`) and constant array without: t₁,
-    t₂ for results, p₁ for leaves, c₁ for constants."""
+    t₂ for results, p₁ for leaves, c₁ for constants, 𝟏[z > 0] for masks of which that was asked."""
     known = {key: shorten(str(name), 24) or "?" for key, name in names.items()}
     taken = set(known.values())
     counts = {letter: count(1) for letter in "tpc"}
+    asked = questions(list(order))
 
     def fresh(letter: str) -> str:
         found = (letter + subscripts(str(k)) for k in counts[letter])
@@ -50,6 +53,20 @@ def complete_names(
                 if shown is not None and x not in shown:
                     continue
                 known[id(x)] = fresh("t" if x.op else "c" if x.constant else "p")
-            elif getattr(x, "ndim", 0):
+            elif getattr(x, "ndim", 0) and id(x) not in asked:
                 known[id(x)] = fresh("c")
+    for key, mask in asked.items():
+        if key not in known:
+            name = _question(mask, known)
+            known[key] = name if name and name not in taken else fresh("c")
+            taken.add(known[key])
     return known
+
+
+def _question(mask: Node, known: Mapping[int, str]) -> str:
+    """𝟏[z > 0]; "" where what it asks of has no name."""
+    words = [
+        number_text(float(x)) if not np.ndim(raw(x)) else known.get(id(x), "") for x in mask.inputs
+    ]
+    assert mask.op is not None
+    return f"𝟏[{mask.op.text.format(*words)}]" if all(words) else ""
