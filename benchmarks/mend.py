@@ -1,7 +1,7 @@
 """How many wrong derivations given as code are mended, and how quickly.
 
-    python -m benchmarks.mend [corpus | blind | fresh | stranger | passing | later | square | shelf]
-        [--show] [--only NAME] [--every N]
+    python -m benchmarks.mend [corpus | blind | fresh | stranger | passing | later | square | shelf
+        | unusual] [--show] [--only NAME] [--every N]
 
 A derivation counts as mended where every wrong line of it is, by an edit that is right on fresh
 data, and as named where every wrong line is mended or has a kind of mistake. An edit undoes the
@@ -157,7 +157,10 @@ def main() -> None:
         "kind",
         nargs="?",
         default="corpus",
-        choices=("corpus", "blind", "fresh", "stranger", "passing", "later", "square", "shelf"),
+        choices=(
+            *("corpus", "blind", "fresh", "stranger", "passing", "later", "square", "shelf"),
+            "unusual",
+        ),
     )
     parser.add_argument("--only", default="", help="part of a case's name")
     parser.add_argument("--every", type=int, default=1, help="one wrong derivation in so many")

@@ -19,10 +19,12 @@ from tests.mend_cases import (
     shelf,
     square,
     stranger,
+    unusual,
     variant,
 )
 
-ALL = [*corpus(), *blind(), *fresh(), *stranger(), *passing(), *later(), *square(), *shelf()]
+SETS = (corpus, blind, fresh, stranger, passing, later, square, shelf, unusual)
+ALL = [case for which in SETS for case in which()]
 WRONG = [(case, slips) for case in ALL for slips in case.wrongs()]
 UNSEEN = [(case, (slip,)) for case in ALL for slip in case.unseen]
 SEEDS = (0, 1)
@@ -93,10 +95,7 @@ def test_inspect_finds_the_source_of_what_was_changed():
 
 
 def test_the_sets_are_as_large_as_they_say():
-    made = {
-        which: [slips for case in which() for slips in case.wrongs()]
-        for which in (corpus, blind, fresh, stranger, passing, later, square, shelf)
-    }
+    made = {which: [slips for case in which() for slips in case.wrongs()] for which in SETS}
     lengths = {which: [len(slips) for slips in wrongs] for which, wrongs in made.items()}
     assert len(corpus()) >= 40
     assert len(lengths[corpus]) >= 150
@@ -109,6 +108,7 @@ def test_the_sets_are_as_large_as_they_say():
     assert len(lengths[later]) >= 40
     assert len(lengths[square]) >= 50
     assert len(lengths[shelf]) >= 50
+    assert len(lengths[unusual]) >= 30
     assert len(stranger()) >= 40
     assert lengths[stranger].count(1) >= 180
     assert lengths[stranger].count(2) >= 30

@@ -12,6 +12,8 @@ from tests.mend_cases import (
     stranger_learning,
     stranger_likelihoods,
     stranger_networks,
+    unusual_names,
+    unusual_writing,
 )
 from tests.mend_cases import stranger_sciences as sciences
 from tests.mend_cases import stranger_series as series
@@ -71,6 +73,45 @@ def test_what_is_right_in_the_first_turn_alone_is_no_mend():
 def test_a_slip_of_this_sort_is_undone(case, slip, part):
     (finding,) = wrong(case, slip)
     assert part in finding.mended
+
+
+NAMES = (
+    unusual_names.TEACHER,  # of another shape than the node of that name
+    unusual_names.SELECTIVE_SCAN,  # what a loop's last turn hands on to none
+    unusual_names.PENDULUM_RK4,
+    unusual_names.DOUBLE_WELL,
+)
+
+
+@pytest.mark.parametrize("case", NAMES, ids=lambda case: case.name)
+def test_a_name_like_a_nodes_that_means_something_else_is_no_mistake(case):
+    loss, names = case.draw()
+    report = tg.check(loss, case.backward, names=names)
+    assert report.ok
+
+
+@pytest.mark.parametrize(
+    ("case", "slips", "parts"),
+    [
+        (unusual_names.TEACHER, (0,), ("/ ts",)),
+        (unusual_names.SELECTIVE_SCAN, (0,), ("hs[t + 1]",)),
+        (unusual_names.DECAY_CHAIN, (2,), ("2 * (eff",)),  # of copies with few digits
+        (unusual_writing.SOFTMAX_REGRESSION, (0, 1), ("lam", "mean(axis=0)")),
+        (unusual_writing.RANKS_OF_PAGES, (2,), ("walk[-2::-1]",)),  # an entry fewer
+    ],
+)
+def test_slips_are_undone_though_no_pairs_are_given(case, slips, parts):
+    loss, names = case.draw()
+    given = variant(case, *(case.slips[k] for k in slips))
+    mended = "; ".join(f.mended or "" for f in tg.check(loss, given, names=names).wrong)
+    assert all(part in mended for part in parts)
+
+
+def test_a_line_that_is_right_in_some_turns_may_be_the_cause():
+    case = unusual_names.PENDULUM_RK4
+    loss, names = case.draw()
+    (slip,) = (s for s in case.slips if s.wrong == "dt * da2, dt * dw2")
+    assert tg.check(loss, variant(case, slip), names=names).wrong
 
 
 def test_no_edit_grows_an_array_in_every_turn_of_a_loop():

@@ -14,7 +14,6 @@ from tests.mend_cases import (
     fresh_networks,
     fresh_sciences,
 )
-from tests.mend_cases.blind_new_likelihoods import LOCAL_LEVEL
 from tests.mend_cases.case import variant
 from tests.mend_cases.undone import others
 from tinygrad_lite.check.code.derivation import Derivation, Known
@@ -194,14 +193,57 @@ def test_what_does_not_fit_is_refused_before_it_is_added():
     assert isinstance(trace.error, ValueError)
 
 
+def beyond_mending(x, h, o, y):
+    do = 2 * (o - y) / o.size
+    dz = do.sum() * np.sin(7 * h)
+    dW1 = 2 * x.T @ dz
+    return {"W1": dW1, "o": do}
+
+
 def test_a_mend_beside_what_stays_wrong_says_what_it_takes_for_right():
-    (slip,) = (s for s in LOCAL_LEVEL.slips if s.wrong == "gP * (1 - 2 * prior / S)")
-    E, names = LOCAL_LEVEL.draw()
-    pairs = {name: node or None for name, node in LOCAL_LEVEL.pairs.items()}
-    report = tg.check(E, variant(LOCAL_LEVEL, slip), names=names, pairs=pairs)
-    assert not all(f.mended for f in report.wrong)
-    for finding in report.wrong:
-        assert finding.mended is None or finding.explanation.endswith(" put right")
+    E, names = batch()
+    report = tg.check(E, beyond_mending, names=names)
+    lost, mended = report.wrong
+    assert (lost.name, lost.by) == ("dz", "rule")
+    assert mended.mended == "dW1 = x.T @ dz"
+    assert mended.explanation.endswith("that is so with dz put right")
+
+
+def another_layers(o, y, h, W2, x):
+    g = 2 * (o - y) / o.size
+    dW2 = h.T @ g
+    g = g @ W2.T
+    g = g * (1 - x * x)
+    dW1 = x.T @ g
+    return {"W1": dW1, "W2": dW2}
+
+
+class Dense:
+    def __init__(self, W, x):
+        self.W, self.x = W, x
+
+    def backward(self, g):
+        self.dW = self.x @ g.T
+        return g @ self.W.T
+
+
+def in_a_method(o, y, h, W2, x, W1):
+    first, second = Dense(W1, x), Dense(W2, h)
+    g = second.backward(2 * (o - y) / o.size)
+    first.backward(g * (1 - h**2))
+    return {"W1": first.dW, "W2": second.dW}
+
+
+@pytest.mark.parametrize(
+    ("backward", "mended"),
+    [(another_layers, "g = g * (1 - h * h)"), (in_a_method, "self.dW = self.x.T @ g")],
+)
+def test_a_line_that_raises_and_has_no_nodes_name_is_mended_by_what_comes_of_it(backward, mended):
+    E, names = batch()
+    report = tg.check(E, backward, names=names)
+    assert report.first.explanation.startswith("raises ValueError")
+    assert report.first.mended == mended
+    assert mended in report.fixed()
 
 
 def test_rows_that_are_0_do_not_tell_that_only_others_are_wrong():

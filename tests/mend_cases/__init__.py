@@ -3,8 +3,8 @@
 `corpus_*` are programs of the corpus of `check`; `blind_*` were written before the repair was
 tried on any of them, half of them of architectures that the corpus lacks; `fresh_*`, `stranger_*`,
 `passing_*` and `later_*` are of other hands and subjects, each written after the set before it was
-mended, and so is `shelf_*`, of which the lines stand as in textbooks; in `square_*` axes have
-equal lengths by chance.
+mended, and so are `shelf_*`, of which the lines stand as in textbooks, and `unusual_*`, in unusual
+writing; in `square_*` axes have equal lengths by chance.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ __all__ = [
     "shelf",
     "square",
     "stranger",
+    "unusual",
     "variant",
 ]
 
@@ -77,3 +78,8 @@ def shelf() -> list[Case]:
 def square() -> list[Case]:
     """Programs of which axes that are not the same have equal lengths."""
     return _cases("square")
+
+
+def unusual() -> list[Case]:
+    """Programs in unusual writing, written before the repair was tried on them."""
+    return _cases("unusual")

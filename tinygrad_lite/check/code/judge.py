@@ -40,7 +40,7 @@ class Judge:
         """
         rows = self._run(guessing=False)
         while True:
-            multiples = Multiples(self.trace, self.truth, self._is, self._again)
+            multiples = Multiples(self.trace, self.truth, self.pairs, self._is, self._again)
             self.multiples = multiples.among(rows)
             misnamed = multiples.misnamed(rows)
             self.pairs.given |= dict.fromkeys((row.step.name for row in misnamed), None)
@@ -112,7 +112,8 @@ class Judge:
         assert row.node is not None
         value = row.step.value
         row.off = self.off
-        self._moved_on(row, turn)
+        if self._moved_on(row, turn):
+            return
         if row.last:
             row.verdict = RIGHT
             if not self._is(row, value):
@@ -128,24 +129,38 @@ class Judge:
         assert row.node is not None
         return self.equal(row.node, row.unscaled(value), self.truth.gradient(row.node))
 
-    def _moved_on(self, row: Judged, turn: list[Judged]) -> None:
-        """The node of a step: where the name held its gradient before, and that was changed other
+    def _moved_on(self, row: Judged, turn: list[Judged]) -> bool:
+        """Give a step its node: where the name held its gradient before, and that was changed other
         than by adding to it (dh[h <= 0] = 0), it is what its node was computed from; but where only
-        now it holds that, and had a multiple before (dp = dp / n)."""
+        now it holds that, and had a multiple before (dp = dp / n). Whether it stands for nothing:
+        what it moved on to cannot be told, and nothing reads it, as after a loop's last turn."""
         assert row.node is not None
         at, node = turn.index(row), row.node
         if self.equal(node, row.step.value, self.truth.gradient(node)):
-            return
+            return False
+        unread = node.op is not None and self._is_unread(row, turn[:at])
         for k, before in enumerate(turn[:at]):
             later = turn[k + 1 : at + 1]
-            if any(r.step.adds or not r.step.builds for r in later):
+            added = any(r.step.adds or not r.step.builds for r in later)
+            if added and not unread:
                 continue
             g = self.truth.gradient(node)
             values = (before.step.value, self._again(before) if before.above else None)
             if any(may_be_gradient(v) and counted(g, np.asarray(v)) is not None for v in values):
                 of = [x for x in node.inputs if isinstance(x, Node) and x.shape == node.shape]
-                if len(of) == 1 and node.op is not None and node.op.elementwise:
+                if not added and len(of) == 1 and node.op is not None and node.op.elementwise:
                     row.node = of[0]
+                elif unread:
+                    row.node = None
+                    return True
+        return False
+
+    def _is_unread(self, row: Judged, before: list[Judged]) -> bool:
+        """Whether nothing reads what the last turn of a loop hands on, as it did of other turns."""
+        step, own = row.step, row.step.line.statement
+        if step.record.users or step.name in self.trace.handed_back:
+            return False
+        return any(r.step.line.statement is own and r.step.record.users for r in before)
 
     def _judge_part(self, row: Judged, turn: list[Judged]) -> None:
         """Judge a step before the last of its name."""

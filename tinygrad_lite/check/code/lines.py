@@ -17,12 +17,13 @@ from ..findings import Finding
 from ..mend import Mend, Mender, Trials, compatible, told
 from ..mend.search import NEAR_BY, SHARES
 from .derivation import Data
+from .judge import Judge
 from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Judged
 from .said import Said
 from .settled import Settled
 from .source import Change
 from .steps import Step, steps, target_of
-from .trace import Instance, Record
+from .trace import Instance, Record, Trace
 
 HURRIED = "not every edit was tried in the time for it"
 
@@ -143,11 +144,6 @@ class Lines(Said):
         while rights:
             best = max(rights, key=lambda mend: len(rights[mend]))
             first, *others = rights.pop(best)
-            rights = {
-                m: rest
-                for m, rows in rights.items()
-                if (rest := [r for r in rows if r not in (first, *others)])
-            }
             self.mends.append((first, best))
             name, own = self._called(first), first.step.instance.statement
             finding = found[id(first)]
@@ -161,10 +157,15 @@ class Lines(Said):
                 for r in self.rows:
                     if r.step.instance.statement is cause:  # it is right in some turns
                         found.pop(id(r), None)
-                others = [first, *others]
+                others = [r for r in (first, *others) if id(r) in found]
             else:
                 where = self.trace.where(elsewhere[0]) if elsewhere else ""
                 found[id(first)] = replace(told(finding, best), mended_at=where)
+            rights = {
+                m: rest
+                for m, rows in rights.items()
+                if (rest := [r for r in rows if r not in (first, *others) and id(r) in found])
+            }
             for row in others:
                 follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
                 found[id(row)] = replace(follows, where="", also=())
@@ -314,8 +315,11 @@ class Lines(Said):
             causes = tuple(dict.fromkeys(self._called(row) for row, _ in self.mends))
             return replace(finding, verdict=FOLLOWS, inherited=causes, kind="")
         mend = None if node is None else self._mend_raised(name, node, instance)
+        mend = mend or self._mend_run(name, instance)
         if mend is not None:
-            finding = replace(finding, mended=mend.line, by="edit")
+            inside = mend.edits[0].place in set(ast.walk(statement))
+            where = "" if inside else self.trace.where(mend.edits[0].place)
+            finding = replace(finding, mended=mend.line, by="edit", mended_at=where)
         return self._ruled(finding)
 
     def _mend_raised(self, name: str, node: Node, instance: Instance) -> Mend | None:
@@ -327,6 +331,21 @@ class Lines(Said):
         mend = self.mender.mend_raised(row, instance, node, changed)
         if mend is not None:
             self.mends.append((row, mend))
+        return mend
+
+    def _mend_run(self, name: str, instance: Instance) -> Mend | None:
+        """Mend the line that raised an error so that all is right in the end."""
+
+        def ends(trace: Trace) -> list[Judged]:
+            rows = Judge(trace, self.truth, self.pairs.copy(), self.equal).run()
+            if any(row.verdict == WRONG for row in rows):
+                return []
+            return [row for row in rows if row.final and row.last and row.verdict == RIGHT]
+
+        mend = self.mender.mend_run(self.trace.inside or instance, ends)
+        if mend is not None:
+            step = Step(name, self.trace.records[-1], instance)
+            self.mends.append((Judged(len(steps(self.trace)), step), mend))
         return mend
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from ...graph.node import Node, raw
 from ..scales import Scales
 from .judged import FOLLOWS, NEAR, RIGHT, UNJUDGED, WRONG, Judged, Multiple
+from .pairing import is_claimed
+from .pairs import Pairs
 from .steps import may_be_gradient, steps
 from .trace import Record, Trace
 from .truth import Truth, Vector
@@ -29,6 +31,7 @@ class Multiples:
 
     trace: Trace
     truth: Truth
+    pairs: Pairs
     is_: Callable[[Judged, Any], bool]
     again: Callable[[Judged], Any]
     _between: dict[Judged, set[Record]] = field(default_factory=dict)
@@ -50,17 +53,36 @@ class Multiples:
         """What its name says is wrong though what is computed from it is right as it is, and would
         not be with the gradient: it stands for something else, the gradient of a part, or for its
         entries in another arrangement."""
-        claimed = {r.step.name for r in rows if r.step.returned or r.step.key is not None}
-        claimed |= self.trace.handed_back
+        keyed = {r.step.name for r in rows if r.step.returned or r.step.key is not None}
         found = []
         for row in self._uses:
             if row.verdict == WRONG and row.multiple is None and row.final:
                 found += [row] * self._is_left(row)
                 told = {self._told(row, use) for use in self._uses[row]}
                 tell = {(True, False), (True, True)} if self._moved(row) else {(True, False)}
-                if row.step.name not in claimed and (told & tell or self._of_input(row)):
+                tells = told & tell or {fits for _, fits in told} == {None} or self._of_input(row)
+                if tells and not self._is_claimed(row, keyed):
                     found += [row] * ((False, True) not in told)
-        return found
+        return found or self._of_others(rows, keyed)
+
+    def _of_others(self, rows: Sequence[Judged], keyed: set[str]) -> list[Judged]:
+        """The same of what is no gradient of a leaf, in any turn of a loop, where all that is wrong
+        has a name that is no node's: of what is right in the end something would not be."""
+        wrong = [r for r in rows if r.verdict == WRONG and r.multiple is None]
+        ends = [r for r in rows if r.verdict == RIGHT and r.final and r.last]
+        for row in wrong:
+            if row.node is None or row.node.op is None or self._is_claimed(row, keyed):
+                return []
+            below = self.trace.below([row.step.record])
+            felt = [end for end in ends if end.step.record in below]
+            if not felt or all(self._told(row, end)[1] for end in felt):
+                return []
+        return wrong
+
+    def _is_claimed(self, row: Judged, keyed: set[str]) -> bool:
+        assert row.node is not None
+        name = row.step.name
+        return name in keyed or is_claimed(name, row.node, self.trace, self.pairs)
 
     def _is_left(self, row: Judged) -> bool:
         """Whether a step only leaves a value in an object, to be carried on, say, where an
@@ -86,21 +108,29 @@ class Multiples:
         other = g.shape != value.shape and g.size == value.size
         return other and np.allclose(np.sort(np.ravel(g)), np.sort(np.ravel(value)))
 
-    def _told(self, row: Judged, use: Judged) -> tuple[bool, bool]:
-        """Whether what uses a step is right with it as it is, and with the gradient, in every turn
-        of a loop; what else is wrong above it is put right."""
-        beside = [r for r in self._uses if use in self._uses[r] and r.verdict != RIGHT]
-        mine = {r.step.record: r.wanted(self.truth) for r in beside if _same(r, row)}
-        others = {r.step.record: r.wanted(self.truth) for r in beside if not _same(r, row)}
-        rights = []
-        for changes in (others, {**others, **mine}):
-            try:
-                with np.errstate(all="ignore"):
-                    value = raw(self.trace.again(changes, use.step.record))
-                rights.append(may_be_gradient(value) and self.is_(use, value))
-            except Exception:  # the gradient does not fit what follows
-                rights.append(False)
-        return rights[0], rights[1]
+    def _told(self, row: Judged, use: Judged) -> tuple[bool, bool | None]:
+        """Whether what uses a step is right with it as it is, and with the gradient in every turn
+        of a loop, None where that does not fit there; where it is not right what else is wrong
+        above it is put right."""
+        wrong = [r for r in self._uses if r.verdict != RIGHT]
+        gradient = {r.step.record: r.wanted(self.truth) for r in wrong if _same(r, row)}
+        beside = [r for r in wrong if use in self._uses[r] and not _same(r, row)]
+        beside = [] if use.verdict == RIGHT else beside
+        others = {r.step.record: r.wanted(self.truth) for r in beside}
+        right, either = (self._is_with(use, x) for x in (others, {**others, **gradient}))
+        return bool(right), either
+
+    def _is_with(self, use: Judged, changes: dict[Record, Any]) -> bool | None:
+        """Whether a step is right with some changes; None where they do not fit what follows, or
+        what it is then its shape."""
+        try:
+            with np.errstate(all="ignore"):
+                value = raw(self.trace.again(changes, use.step.record))
+        except Exception:
+            return None
+        if np.shape(value) != np.shape(use.step.value):
+            return None
+        return may_be_gradient(value) and self.is_(use, value)
 
     def _follow(self, judged: Sequence[Judged]) -> None:
         """Note what is computed from each step, with no other in between."""

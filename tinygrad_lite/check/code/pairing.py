@@ -219,6 +219,8 @@ class Pairing:
             if value not in named or (key is None and self.pairs.node(row.step.name) is not None):
                 named[value] = row.step.name if key is None else ""
         for name, nodes in meant.items():
+            if name in self.pairs.given and self.pairs.given[name] is None:
+                continue
             if name and len(nodes) > 1:  # one after the other: of each its key tells
                 self.pairs.given.setdefault(name, None)
                 continue
@@ -299,7 +301,7 @@ class Pairing:
         loop = next((n for n in reversed(every) if last in ast.walk(n)), None)
         if loop is None or np.any(first.value) or first.instance.statement in ast.walk(loop):
             return False
-        if node.op is None or self._is_claimed(name, node):
+        if node.op is None or is_claimed(name, node, self.trace, self.pairs):
             return False
         uses = [n.ctx for n in ast.walk(loop) if isinstance(n, ast.Name) and n.id == name]
         stores = sum(isinstance(ctx, ast.Store) for ctx in uses)
@@ -308,15 +310,6 @@ class Pairing:
         family = [node, *self._alike(node)]
         values = [(x, row.step.value) for x in family for row in group]
         return not any(self.equal(x, v, self.truth.gradient(x)) for x, v in values)
-
-    def _is_claimed(self, name: str, node: Node) -> bool:
-        """Whether a name is handed back, and not under the key of another node, as of the first
-        state: {"dh0": dh_next}."""
-        site: Any = None if self.trace.result is None else self.trace.result.site
-        pairs = zip(site.keys, site.values, strict=True) if isinstance(site, ast.Dict) else ()
-        keys = [k for k, e in pairs if isinstance(e, ast.Name) and e.id == name]
-        of = [self.pairs.named(k.value) for k in keys if isinstance(k, ast.Constant)]
-        return name in self.trace.handed_back and all(x is None or x is node for x in of)
 
     def _overwritten(self, turns: list[list[Judged]], node: Node | None) -> list[list[Judged]]:
         """The turns of a name that stands for one node: those that one overwrites, though they are
@@ -385,6 +378,16 @@ class Pairing:
             return None
         nodes = (n for n in self._order if not self.truth.jacobians)
         return next((n for n in nodes if self.equal(n, value, self.truth.gradient(n))), None)
+
+
+def is_claimed(name: str, node: Node, trace: Trace, pairs: Pairs) -> bool:
+    """Whether a name is handed back, and not under the key of another node, as of the first state:
+    {"dh0": dh_next}."""
+    site: Any = None if trace.result is None else trace.result.site
+    found = zip(site.keys, site.values, strict=True) if isinstance(site, ast.Dict) else ()
+    keys = [k for k, e in found if isinstance(e, ast.Name) and e.id == name]
+    of = [pairs.named(k.value) for k in keys if isinstance(k, ast.Constant)]
+    return name in trace.handed_back and all(x is None or x is node for x in of)
 
 
 def _agree(a: Any, b: Any, deep: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -96,6 +97,14 @@ class Pairs:
         keyed = ((name, x) for name, nodes in self._keyed.items() for x in nodes)
         for name, node in (*self._exact.items(), *keyed):
             self._folded.setdefault(name.lower(), []).append(node)
+
+    def copy(self) -> Pairs:
+        """The same, to learn more by itself."""
+        found = copy.copy(self)
+        found.given = dict(self.given)
+        found._folded = {name: [*alike] for name, alike in self._folded.items()}
+        found._keyed = {name: dict(keyed) for name, keyed in self._keyed.items()}
+        return found
 
     def learn(self, name: str, node: Node) -> None:
         """Note what a name stands for, unless that is known."""

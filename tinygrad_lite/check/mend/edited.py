@@ -17,6 +17,7 @@ from ..code.source import Change, Source
 from ..code.trace import Instance, Trace
 from ..findings import Finding
 from ..kinds import KINDS
+from .numbers import is_number
 from .offered import turning
 from .pool import is_size
 from .rows import REDUCTIONS, Edit, is_numeric
@@ -169,8 +170,11 @@ def marks(edit: Edit, trace: Trace) -> Iterator[tuple[str, str]]:
                 yield from ((shown(part), n) for n in names if np.array_equal(known[n], v))
 
 
-def changes_numbers(edit: Edit) -> bool:
-    """Whether an edit changes the numbers and names of a line, not only their order."""
+def changes_numbers(edit: Edit, trace: Trace) -> bool:
+    """Whether an edit changes a number, or what numbers and names a line has."""
+    at = instance_of(edit, trace)
+    if at is not None and isinstance(edit.place, ast.BinOp) and is_number(at.value(edit.place)):
+        return True
     old, new = (
         Counter(
             n.id if isinstance(n, ast.Name) else n.value

@@ -12,12 +12,13 @@ import numpy as np
 from ..code.source import replaced
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .factored import factored
-from .known import broadcasts
-from .looked import PAIRED, How, Place, Vector, names_in, terms_lacking
+from .known import EXACT, agrees, broadcasts
+from .looked import PAIRED, SCALED, How, Place, Vector, names_in, terms_lacking
 from .pool import MADE, NAME, PART, PRODUCTS, Item, is_size
 from .rows import LOST, SLOPE, Edit, attempted, is_numeric, is_symmetric
 from .written import Written, number
 
+LEAST = 2  # entries that any two arrays give
 _around: tuple[How, ...] = (
     lambda x, a: a @ x @ a,
     lambda x, a: a @ x @ a.T,
@@ -43,6 +44,28 @@ def farther(at: Place, wanted: Vector) -> Iterator[Edit]:
     if v.shape == w.shape and not isinstance(at.e, ast.Constant):
         yield from factored(at, w)
         yield from _path(at, v, w)
+        yield from _scaled(at, v, w)
+
+
+def _scaled(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
+    """A factor and a term at once: x / n + a y."""
+    x, vv, vw = at.written, np.vdot(v, v), np.vdot(v, w)
+    for item in at.pool.items:
+        a = np.asarray(item.value, dtype=float)
+        if item.tier != NAME or a.shape != w.shape or a.size <= LEAST:
+            continue
+        va, aa, aw = np.vdot(v, a), np.vdot(a, a), np.vdot(a, w)
+        det = vv * aa - va * va
+        if abs(det) <= EXACT * vv * aa:
+            continue
+        c, d = (vw * aa - aw * va) / det, (aw * vv - vw * va) / det
+        if abs(abs(c) - 1) <= EXACT or not agrees(c * v + d * a, w, tolerance=EXACT):
+            continue
+        for first, more in at.times(x, c):
+            for term, less in at.times(at.item(item), abs(d)):
+                how = np.add if d > 0 else np.subtract
+                rank = SCALED + FARTHEST + item.rank + more + less
+                yield from at.made(how, first, term, kind="missing-term", rank=rank)
 
 
 def _path(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from ..slips import LIKELY, NEAR
-from .written import negated, shifted
+from .written import negated, number, shifted
 
 New = Iterator[tuple[ast.expr, str, float]]
+BACKWARDS = ast.Slice(None, None, negated(ast.Constant(1)))
 
 
 def indices(e: ast.Subscript) -> New:
@@ -21,6 +22,10 @@ def indices(e: ast.Subscript) -> New:
         whole = ast.Tuple([*parts[:k], part, *parts[k + 1 :]], ast.Load())
         return ast.Subscript(e.value, whole if several else part, ast.Load())
 
+    if ast.dump(e.slice) == ast.dump(BACKWARDS):  # in order, or without the last or the first
+        yield e.value, "wrong-order", -NEAR
+        yield made(0, ast.Slice(number(-2), None, BACKWARDS.step)), "off-by-index", NEAR
+        yield made(0, ast.Slice(None, number(0), BACKWARDS.step)), "off-by-index", NEAR
     for k, part in enumerate(parts):
         if isinstance(part, ast.Slice) and bool(part.lower) != bool(part.upper):
             rest = ast.Slice(part.upper, part.lower, part.step)

@@ -76,13 +76,14 @@ class Place(NamedTuple):
                     real = item.value.dtype.kind == "f" and not is_size(item.code)
                     if twice and real:
                         continue
+                    doubled = twice + LIKELY * bool(twice and named)
                     named, odd = named or not twice, LIKELY * (real and how is np.divide)
                     here = names_in(item.code) <= names_in(self.pool.instance.statement)
                     exact = exact or (real and how is np.multiply and here)
                     exact = exact or (real and item.tier == PART)  # np.sqrt(d) of another line
                     if odd and ast.dump(item.code) in self.pool.divisors:
                         odd = -odd
-                    yield how(signed, self.item(item)), extra + NEAR + item.rank + odd + twice
+                    yield how(signed, self.item(item)), extra + NEAR + item.rank + odd + doubled
         nice = next((n for n in NICE if abs(size - n) <= 1e-8 * n), None)
         if nice is not None:
             whole = float(nice).is_integer()

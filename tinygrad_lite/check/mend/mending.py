@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import time
 import warnings
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from ...backprop.chain import slope
 from ...graph.node import Node
 from ..claims import in_shape
 from ..code.judged import Entry
+from ..code.library import name_in
 from ..code.source import Source
 from ..code.trace import Instance, Record, Trace
 from ..tape import Tape, op_of
@@ -23,7 +24,7 @@ from .claimed import Claimed
 from .edited import Mend, compatible, line_with, sentence, walked
 from .known import Known
 from .places import Goal
-from .raising import repairs
+from .raising import repairs, singles
 from .rows import Edit
 from .search import NEAR_BY, SHARES, Hit, Search
 from .trials import Trials
@@ -82,13 +83,17 @@ class Mender:
                 return mend
         felt = (m for m in self.found if any(self.feels(claimed, m) for claimed in either))
         made = tuple(edit for mend in felt for edit in mend.edits)
-        same = any(self.ends[mend] is end for mend in self.found)  # of one name's lines
         if isinstance(wrong, Entry):  # what makes the end right does that as well
             either = [wrong]
         elif self._turns(wrong):
             either.reverse()
-        for needs in ((made, ()) if same else ((), made))[not made :]:
+        for needs in (made, ())[not made :]:
             hit = self._likeliest(either, end, closed, needs, turns)
+            if hit is not None and turns > NEAR_BY:  # else the other line is mended by itself
+                both = (*needs, *hit.edits)
+                right = self.trials.confirm(end, both)
+                more = None if right else self._likeliest([end], end, closed, both, turns)
+                hit = hit if more is None else more._replace(edits=(*hit.edits, *more.edits))
             if hit is not None:
                 self.found.append(self._made(hit, end, needs))
                 self.ends[self.found[-1]] = end
@@ -237,6 +242,24 @@ class Mender:
                 if self.trials.confirm(claimed, found):
                     text = line_with(source, instance.statement, found)
                     return Mend(found, source, text, sentence(found))
+        return None
+
+    def mend_run(
+        self, instance: Instance, ends: Callable[[Trace], Iterable[Claimed]]
+    ) -> Mend | None:
+        """The likeliest edit of a line that raised an error with which all `ends` of the run are
+        right, of which there are none where something is not."""
+        until = time.thread_time() + min(BUDGET, self.left)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for edit in singles(instance, name_in(instance)):
+                if time.thread_time() > until:
+                    return None
+                trace = self.run(None, standing([edit]))
+                right = [*ends(trace)] if trace.error is None else []
+                if right and all(self.trials.confirm(claimed, [edit]) for claimed in right):
+                    text = line_with(instance.source, instance.statement, [edit])
+                    return Mend((edit,), instance.source, text, sentence([edit]))
         return None
 
     def _line(self, edit: Edit) -> tuple[Source, ast.AST]:

@@ -26,6 +26,7 @@ MADE: tuple[How, ...] = (
     lambda v: v / 2,
     lambda v: 1 / v,
     lambda v: 1 - v,
+    lambda v: 2 - v,
     lambda v: -v,
     lambda v: 2 / v,
     lambda v: 1 / v**2,

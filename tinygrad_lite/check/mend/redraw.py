@@ -25,7 +25,7 @@ WIDTHS = (0.003, 0.0003)  # of the factors' logarithms: so near that hardly a ma
 FAR = (0.5, 0.1)  # so far that masks change
 SPREAD = 0.01  # of entries that were all 0
 EXACT = 1e-9  # how nearly a fact must hold to be one
-DIGITS = 6  # behind the point of a number that people write
+DIGITS, FEW = 6, 1  # behind the point of a number that people write, of one that was computed
 
 
 def ladder(
@@ -97,9 +97,10 @@ def _copies(twin: Mapping[Node, Node]) -> dict[Any, Any]:
     """What stands for what was computed where that was copied, as into an array of all steps; of
     what a formula may have as well, a number of few digits, nothing."""
     found: dict[Any, Any] = {}
-    for pair in twin.items():
-        old, new = (in_numpy(node.data) for node in pair)
-        if old.dtype.kind == "f" and np.any(old != np.round(old, DIGITS)):
+    for node, other in twin.items():
+        old, new = in_numpy(node.data), in_numpy(other.data)
+        digits = DIGITS if node.op is None else FEW
+        if old.dtype.kind == "f" and np.any(old != np.round(old, digits)):
             key = entries_of(old)
             found[key] = new if np.array_equal(found.get(key, new), new) else None
     return {key: a for key, a in found.items() if a is not None}

@@ -47,19 +47,16 @@ def resized(
 ) -> Iterator[Iterator[Callable[[], Data]]]:
     """The graph of a loss with axes longer, of data that are what the recorded ones are: in the
     likeliest ways in which its numbers, and whole ones of the `named`, may be lengths, then in all
-    of them, then in those in which some are none. What a function computes tells by itself. Lengths
-    and numbers that are `written` so stay. What is not made for that raises when it is drawn."""
+    of them, those too in which what a name may tie has several lengths, then in those in which some
+    are none. What a function computes tells by itself. Lengths and numbers that are `written` so
+    stay. What is not made for that raises when it is drawn."""
     lengths, literals = written
     known = Lengths(root)
     whole = [v for v in named.values() if type(v) is int and v > 1]
-    longer = _longer_by(known, [s for s in known.free if known.number[s] not in lengths], whole)
+    free = [s for s in known.free if known.number[s] not in lengths]
     numbers = _numbers(root, literals) if made is None else {}
-    made_of = _made_of(known, longer)
-    every = {x: made_of(x[0], at[0][0]) for x, at in numbers.items()}
-    every |= {(v,): made_of(v, None) for v in whole if (v,) not in every}
-    ways = {x: _ordered(x[0], new, numbers.get(x, [])) for x, new in every.items() if new}
 
-    def draw(new: Mapping[Number, float]) -> Data:
+    def draw(longer: Lengthened, new: Mapping[Number, float]) -> Data:
         data, moved = _arrays(known, longer), dict[Any, Any]()
         copies = _copies(known, data)
         for x, at in numbers.items():
@@ -77,11 +74,23 @@ def resized(
         held = {id(old.data): new.data for old, new in twin.items()}
         return Data(twin, {**held, **data, **moved}, copies)
 
-    likely = [new if x[0] in new and new[0] == x[0] else new[:1] for x, new in ways.items()]
-    all_of = [new if x[0] in new else [*new, x[0]] for x, new in ways.items()]
-    for some in (likely, ways.values(), all_of) if longer else ():
-        drawn = islice(product(*some), MOST)
-        yield (partial(draw, dict(zip(ways, way, strict=True))) for way in drawn)
+    def ways(longer: Lengthened) -> Iterator[Iterator[Callable[[], Data]]]:
+        made_of = _made_of(known, longer)
+        every = {x: made_of(x[0], at[0][0]) for x, at in numbers.items()}
+        every |= {(v,): made_of(v, None) for v in whole if (v,) not in every}
+        found = {x: _ordered(x[0], new, numbers.get(x, [])) for x, new in every.items() if new}
+        likely = [new if x[0] in new and new[0] == x[0] else new[:1] for x, new in found.items()]
+        all_of = [new if x[0] in new else [*new, x[0]] for x, new in found.items()]
+        for some in (likely, found.values(), all_of) if longer else ():
+            drawn = islice(product(*some), MOST)
+            yield (partial(draw, longer, dict(zip(found, way, strict=True))) for way in drawn)
+
+    tied, apart = (_longer_by(known, free, names) for names in (whole, ()))
+    first, *rest = ways(tied) if tied else [iter(())]
+    yield first
+    for found in rest[:1]:
+        yield chain(found, *([*ways(apart)][1:2] if apart != tied else ()))
+    yield from rest[1:]
 
 
 def _longer_by(known: Lengths, free: Sequence[Slot], whole: Sequence[int]) -> Lengthened:
@@ -122,14 +131,17 @@ def _copies(known: Lengths, data: Mapping[int, Any]) -> dict[Any, Any]:
 
 
 def _numbers(root: Node, written: Container[float]) -> dict[Number, list[tuple[Node, int]]]:
-    """The numbers by which something is multiplied or divided, where they are: those that formulas
-    have, as 2, one by one, others by what they are; but what is written so, and the half of a
-    square, which is no 1 / 2 of two rows and no 2 / 4 of four."""
+    """The numbers by which something is multiplied or divided, and those added that are no whole
+    ones, where they are: those that formulas have, as 2, one by one, others by what they are; but
+    what is written so, and the half of a square, which is no 1 / 2 of two rows and no 2 / 4 of
+    four."""
     found: dict[Number, list[tuple[Node, int]]] = {}
     for node in topological_order(root):
-        factor = _divides(node) or getattr(node.op, "name", "") == "multiply"
+        name = getattr(node.op, "name", "")
+        factor, term = name in ("divide", "multiply"), name in ("add", "subtract")
         for i, x in enumerate(node.inputs):
-            if factor and is_number(x) and x > 0 and x != HALF and x not in written:
+            used = factor or (term and is_number(x) and not float(x).is_integer())
+            if used and is_number(x) and x > 0 and x != HALF and x not in written:
                 own = x <= LEAST and len(found) < SINGLY
                 found.setdefault((x, id(node), i) if own else (x,), []).append((node, i))
     return found

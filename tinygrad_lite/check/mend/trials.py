@@ -87,7 +87,7 @@ class Trials:
             yield ONLY_HERE
         elif grade >= DOUBTFUL:
             yield PERHAPS
-        elif any(map(changes_numbers, edits)):
+        elif any(changes_numbers(edit, self.trace) for edit in edits):
             for name, worlds in self.numbers.items():
                 if not all(self.is_right(claimed, (*needs, *edits), *w) for w in worlds):
                     yield UNTOLD.format(f"another {name}")
@@ -205,7 +205,7 @@ class Trials:
                     not any(self.is_right(claimed, edits, *world) for world in worlds)
                     for worlds in (*self.elsewhere, *also)
                 ]
-                return k or DOUBTFUL * any(off) + sum(off)
+                return k + DOUBTFUL * any(off) + sum(off)
         return None
 
     @cached_property

@@ -13,7 +13,7 @@ from ..code.source import replaced
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .farther import terms
-from .indexed import indices
+from .indexed import BACKWARDS, indices
 from .known import TOLERANCE
 from .looked import Place, looked_up
 from .pool import Pool
@@ -37,10 +37,23 @@ def heads(trace: Trace, numpy: str) -> Iterator[Edit]:
             setting = settings(instance.source.tree).get(e, "")
             found = edits(e, instance.value, numpy, setting)
             yield from (edit for edit in found if edit.rank <= ODD)
+            if e is head:
+                yield from _turned_round(e, record.value)
             if isinstance(e, ast.Name) and isinstance(record.value, int):
                 for name, other in instance.names.items():
                     if name != e.id and type(other.value) is int:
                         yield Edit(e, ast.Name(name, ast.Load()), "other", ODD)
+
+
+def _turned_round(e: ast.expr, value: Any) -> Iterator[Edit]:
+    """The other way round, what a loop runs over."""
+    if isinstance(e, ast.Call) and getattr(e.func, "id", "") == "reversed":
+        yield Edit(e, e.args[0], "wrong-order", FIRST)
+    elif isinstance(value, range):
+        called = ast.Call(ast.Name("reversed", ast.Load()), [e], [])
+        yield Edit(e, called, "wrong-order", NEAR)
+    elif isinstance(value, (list, tuple, np.ndarray)) and not isinstance(e, ast.Subscript):
+        yield Edit(e, ast.Subscript(e, BACKWARDS, ast.Load()), "wrong-order", NEAR)
 
 
 def lists(above: Iterable[Record]) -> Iterator[Edit]:
