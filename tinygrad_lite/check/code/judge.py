@@ -8,7 +8,7 @@ turn of a loop) is judged by what each step adds: a part of the gradient, in any
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class Judge:
         self.trace, self.truth, self.pairs, self.equal = trace, truth, pairs, equal
         self.off: list[Judged] = []  # what is not right so far
         self.multiples: dict[int, Multiple] = {}  # that steps stand for, by their place
+        self._anew: dict[Judged, Any] = {}
 
     def run(self) -> list[Judged]:
         """The steps, judged.
@@ -59,7 +60,7 @@ class Judge:
         return rows
 
     def _run(self, *, guessing: bool) -> list[Judged]:
-        self.off = []
+        self.off, self._anew = [], {}
         pairing = Pairing(self.trace, self.truth, self.pairs, self.equal, guessing)
         every = [Judged(i, step) for i, step in enumerate(steps(self.trace))]
         for row in {row.step.of: row for row in every}.values():
@@ -145,7 +146,7 @@ class Judge:
             if added and not unread:
                 continue
             g = self.truth.gradient(node)
-            values = (before.step.value, self._again(before) if before.above else None)
+            values = self._values(before)
             if any(may_be_gradient(v) and counted(g, np.asarray(v)) is not None for v in values):
                 of = [x for x in node.inputs if isinstance(x, Node) and x.shape == node.shape]
                 if not added and len(of) == 1 and node.op is not None and node.op.elementwise:
@@ -154,6 +155,15 @@ class Judge:
                     row.node = None
                     return True
         return False
+
+    def _values(self, row: Judged) -> Iterator[Any]:
+        """The value of a step that was judged, and what it would be if the names above were right,
+        which is asked of it by all that have its name."""
+        yield row.step.value
+        if row.above:
+            if row not in self._anew:
+                self._anew[row] = self._again(row)
+            yield self._anew[row]
 
     def _is_unread(self, row: Judged, before: list[Judged]) -> bool:
         """Whether nothing reads what the last turn of a loop hands on, as it did of other turns."""
