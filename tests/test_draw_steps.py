@@ -50,7 +50,7 @@ def test_a_line_of_arrays_of_three_axes_is_read():
     ops = {n for n in topological_order(E) if n.op is not None and n is not out}
     inside = {n for n in ops if out in topological_order(n)}
     (answers,) = asked(E, "E", inside, one=True).values()
-    assert answers[0].formula == "2 outᵢⱼₖ at ijk"
+    assert answers[0].formula == "2 out"
     answers = asked(E, "out", {*(ops - inside), out})["V"]
     assert answers[0].formula == "Σₗ (∂E/∂out)ᵢₗₖ Pᵢₗⱼ at ijk"
 

@@ -23,9 +23,7 @@ def altered(search: Search) -> Iterator[Explanation]:
         return
     for find in (_lost, _turned, _symmetric, _moved, _reordered, _cut, _added):
         found = [m for m in find(search) if search.explains(m.value)]
-        for m in found:
-            where = search.tape.label(search.target) if m.kind == "other" else ""
-            yield Explanation(m.kind, ONE + m.cost, m.text, where)
+        yield from (Explanation(m.kind, ONE + m.cost, m.text, "") for m in found)
         if found:
             return
 
