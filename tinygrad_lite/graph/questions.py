@@ -32,8 +32,8 @@ def asked(
     if type(answer) is np.ndarray:
         key = id(answer)
         _latest[key] = weakref.KeyedRef(answer, _forget, key), (op, inputs, params)
-        if len(_latest) > _LATEST:
-            _latest.pop(next(iter(_latest)), None)
+        for old in [*_latest][:-_LATEST]:
+            _latest.pop(old, None)
     return answer
 
 
