@@ -3,6 +3,7 @@ that they were not given, with rules in NumPy's words."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -129,3 +130,19 @@ def test_rules_may_use_what_numpy_has(name):
         assert tg.grad(tg.grad(op))(x) == pytest.approx(float(slope), abs=1e-7)
         (second,) = tg.hessian(lambda a: op(a).sum())(np.array([x]))
         assert second[0] == pytest.approx(float(slope), abs=1e-7)
+
+
+def test_what_has_no_name_of_its_own_can_be_an_op():
+    cube = tg.elementwise("cube({0})")(functools.partial(lambda xp, x, *, k: x**k, k=3))
+    cube.local(lambda xp, y, x, *, k: k * x ** (k - 1))
+    x = tg.Tensor([1.0, 2.0])
+    E = tg.sum(cube(x))
+    E.backward()
+    np.testing.assert_allclose(x.grad, [3.0, 12.0])
+    space = {"tg": tg, "__builtins__": __builtins__}
+    exec(
+        '@tg.elementwise("twice({0})")\ndef twice(xp, x):\n    return 2 * x\n'
+        "twice.local(lambda xp, y, x: 2.0)",
+        space,
+    )
+    assert tg.grad(space["twice"])(3.0) == 2.0

@@ -83,7 +83,7 @@ class Op:
         symmetric: bool = False,
     ) -> None:
         self.forward = forward
-        self.name = forward.__name__
+        self.name = getattr(forward, "__name__", type(forward).__name__)
         self.elementwise = elementwise
         self.text = text
         self.latex = latex or text
@@ -112,7 +112,7 @@ class Op:
         for template in (self.text, self.latex, self.numpy):
             refuse_template(self, template)
         self.__module__ = forward.__module__
-        self.__name__ = self.__qualname__ = forward.__name__
+        self.__name__ = self.__qualname__ = self.name
         self.__signature__ = inspect.Signature(
             [
                 p.replace(
