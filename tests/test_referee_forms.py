@@ -350,4 +350,8 @@ def test_a_weight_decay_in_backward_is_told() -> None:
     W = np.random.default_rng(0).normal(size=(4, 3))
     with pytest.raises(WrongGradient) as error:
         check_function(np.tanh, lambda dy, x: dy * (1 - np.tanh(x) ** 2) + 0.1 * x, (W,))
+    assert error.value.report["x"].mended == "lambda dy, x: dy * (1 - np.tanh(x) ** 2)"
+    typed = eval("lambda dy, x: dy * (1 - np.tanh(x) ** 2) + 0.1 * x", {"np": np})  # no source
+    with pytest.raises(WrongGradient) as error:
+        check_function(np.tanh, typed, (W,))
     assert "0.1 x stands there besides: a weight decay" in error.value.report["x"].explanation

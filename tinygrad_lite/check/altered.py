@@ -23,7 +23,8 @@ def altered(search: Search) -> Iterator[Explanation]:
         return
     for find in (_lost, _turned, _symmetric, _moved, _reordered, _cut, _added):
         found = [m for m in find(search) if search.explains(m.value)]
-        yield from (Explanation(m.kind, ONE + m.cost, m.text, "") for m in found)
+        at = search.tape.label(search.target)
+        yield from (Explanation(m.kind, ONE + m.cost, m.text, at) for m in found)
         if found:
             return
 

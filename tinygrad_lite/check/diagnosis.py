@@ -111,7 +111,8 @@ class Diagnosis:
             if explanations:
                 fair = [e for e in explanations if not self._accuses(e)]
                 best, also = _ranked(fair or explanations)
-                text = f"{best.text} at  {best.where}" if best.where else best.text
+                elsewhere = best.where not in ("", finding.name)
+                text = f"{best.text} at  {best.where}" if elsewhere else best.text
                 if any(not c.right for c in search.above.values() if c.node in search.inside):
                     text = f"wrong here as well: {text}"
                 told = replace(finding, kind=best.kind, explanation=text + so)
