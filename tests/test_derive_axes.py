@@ -215,3 +215,14 @@ def test_arrays_of_three_axes_entry_by_entry_have_no_indices():
     W = tensor(2, 5)
     rows = tg.derive(tg.sum(tg.tanh(U @ W) ** 2), U)
     assert rows.formulas[0].text == "2 Σₗ tanh(Σₘ Uᵢⱼₘ Wₘₗ) Wₖₗ (1 − tanh(Σₙ Uᵢⱼₙ Wₙₗ)²)"
+
+
+@pytest.mark.parametrize(
+    "index", [np.s_[:, [0, 2]], np.s_[:, np.array([0, 2])], np.s_[:, np.array([1, 0, 1], bool)]]
+)
+def test_places_along_another_axis(index):
+    X = tensor(4, 3)
+    derived = tg.derive(tg.sum(X[index] ** 2), X)
+    assert derived.formulas[0].text.startswith("put_at(2 X[:, ")
+    taken = tg.derive(tg.sum(tg.take(X, np.array([0, 2]), axis=1) ** 2), X)
+    assert "take(X, [0, 2], axis=1)" in taken.formulas[0].text

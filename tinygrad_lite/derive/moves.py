@@ -44,7 +44,7 @@ def is_move(e: Expr) -> bool:
 def _indexed(node: Node, at: int) -> Params | None:
     index = node.params["index"]
     first, *others = index if isinstance(index, tuple) else (index,)
-    plain = all(x is Ellipsis or x == slice(None) for x in others)
+    plain = all(x is Ellipsis or (isinstance(x, slice) and x == slice(None)) for x in others)
     return {"index": first} if plain and first is not Ellipsis and first is not None else None
 
 
