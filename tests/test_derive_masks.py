@@ -85,3 +85,11 @@ def test_a_comparison_holds_no_graph_for_long():
     assert sum(data() is not None for data in held) <= 8
     del masks
     assert all(data() is None for data in held)
+
+
+def test_a_mask_of_one_entry_is_an_array():
+    one, w = np.array([True]), rng.normal(size=(2, 3))
+    b, c = tg.Tensor([[1.0], [2.0]], name="b"), tg.Tensor([[1.0, 2.0, 3.0]], name="c")
+    derived = tg.derive(tg.sum(tg.where(one, b, c) * w), c)
+    assert derived.formulas[0].text == "(1 − one) wᵀ 𝟏"
+    np.testing.assert_array_equal(derived.evaluate(), np.zeros((1, 3)))

@@ -202,7 +202,8 @@ def _floats(t: Tree) -> Piece:
     """A piece whose masks are numbers: booleans have no sum."""
     found = _piece(t)
     if t.mask:  # of numbers it may be Python's own
-        template = "{0}.astype(float)" if t.axes else "float({0})"
+        array = t.axes or (t.kind == tree.NAME and t.value.places)
+        template = "{0}.astype(float)" if array else "float({0})"
         return Piece(filled(template, found.code), found.axes)
     return found
 
