@@ -169,7 +169,8 @@ class Finder:
     def _alike(self, node: Node, x: Node, J: Paper, out: Sequence[Axis]) -> Paper:
         """dy of an op that is linear in x: what it makes of dx."""
         y = self._defined(node)
-        dx = named(Symbol(f"d:{self.work.name(x)}", J.shape, ()), J.axes)
+        axes = [again(i) for i in self.reading.values[x].axes]
+        dx = named(Symbol(f"d:{self.work.name(x)}", J.shape, ()), axes)
         return Paper(substituted(y.on(out), {self.reading.symbols[x]: dx}), out)
 
     def _holds(
