@@ -98,13 +98,13 @@ def _where(search: Search, step: Node) -> str:
 
 def _left_out(search: Search) -> Iterator[Other]:
     """An operation left out: one of its operands is handed on as it is."""
-    sorts: dict[object, list[tuple[Node, Again, str]]] = {}
+    sorts: dict[tuple[Any, ...], list[tuple[Node, Again, str]]] = {}
     for n, j, told in _operands(search):
         kind, kept = "missing-term" if is_sum(n) else "missing-factor", partial(_operand, j)
         yield Other(kind, f"{told}, in its value too", n, {n: kept}, cost=ODD)
         made_by = tuple(map(op_name, n.inputs))
         sorts.setdefault((kind, n.op, j, made_by), []).append((n, kept, told))
-    for (kind, *_), group in sorts.items():  # type: ignore[misc]
+    for (kind, *_), group in sorts.items():
         for some, every in ((group, ""), (group[::2], " other"), (group[1::2], " other")):
             if len(some) > 1:
                 n, _, told = some[0]

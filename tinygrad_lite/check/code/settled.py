@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,7 +40,7 @@ class Settled:
         trace = mender.with_mends(mends)
         if trace.error is not None:
             return False
-        pairs = copy.copy(self.pairs)
+        pairs = self.pairs.copy()
         pairs.given = dict(self.given)
         rows = Judge(trace, mender.truth, pairs, self.equal).run()
         ends = [row for row in rows if row.node is not None and row.last and row.final]

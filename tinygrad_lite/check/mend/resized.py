@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import ops
 from ...backprop.flow import sweep
 from ...backprop.replay import replay
 from ...graph.backend import is_array
@@ -137,8 +138,8 @@ def _numbers(root: Node, written: Container[float]) -> dict[Number, list[tuple[N
     four."""
     found: dict[Number, list[tuple[Node, int]]] = {}
     for node in topological_order(root):
-        name = getattr(node.op, "name", "")
-        factor, term = name in ("divide", "multiply"), name in ("add", "subtract")
+        factor = _divides(node) or node.op is ops.multiply
+        term = node.op in (ops.add, ops.subtract)
         for i, x in enumerate(node.inputs):
             used = factor or (term and is_number(x) and not float(x).is_integer())
             if used and is_number(x) and x > 0 and x != HALF and x not in written:
@@ -170,7 +171,7 @@ def _halves_square(node: Node) -> bool:
 
 
 def _divides(node: Node) -> bool:
-    return getattr(node.op, "name", "") == "divide"
+    return node.op is ops.divide
 
 
 def _over(node: Node) -> Node:
