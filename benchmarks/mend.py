@@ -157,10 +157,7 @@ def main() -> None:
         "kind",
         nargs="?",
         default="corpus",
-        choices=(
-            *("corpus", "blind", "fresh", "stranger", "passing", "later", "square", "shelf"),
-            "unusual",
-        ),
+        choices=sorted({path.stem.partition("_")[0] for path in CASES.glob("[a-z]*_*.py")}),
     )
     parser.add_argument("--only", default="", help="part of a case's name")
     parser.add_argument("--every", type=int, default=1, help="one wrong derivation in so many")
