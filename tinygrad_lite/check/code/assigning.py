@@ -130,6 +130,7 @@ class Assigning(Expressions):
         what shares its memory what that is then."""
         scopes = [s for live in self.live for s in _chain(live)]
         spaces: list[tuple[dict[Any, Record], Scope | None]] = [(s.names, s) for s in scopes]
+        spaces += [(space, None) for space in self.fields.globals.values()]
         spaces = [(self._outside, None), (self.fields.records, None), *spaces]
         every = {id(r.value): r for space, _ in spaces for r in space.values()}
         every |= {id(r.value): r for r in self._entries([*every.values()], old, scope)}

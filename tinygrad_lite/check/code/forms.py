@@ -55,7 +55,7 @@ COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 Form = tuple[Callable[..., Any], list[ast.expr]]
 
 
-class CannotRecord(Exception):
+class CannotRecord(TypeError):  # as other edits fail that only a run could tell
     """A construct of the language that is not recorded."""
 
 

@@ -195,6 +195,9 @@ class Interpreter(Assigning):
     def _Nonlocal(self, s: ast.Nonlocal, scope: Scope) -> None:
         scope.nonlocals.update(s.names)
 
+    def _Global(self, s: ast.Global, scope: Scope) -> None:
+        scope.global_.update(s.names)
+
     def _Break(self, s: ast.Break, scope: Scope) -> None:
         raise Broken
 

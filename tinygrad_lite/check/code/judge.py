@@ -15,12 +15,13 @@ import numpy as np
 
 from ...graph.node import Node, raw
 from .judged import FEW, FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Equal, Judged, Multiple, sums_of
-from .multiples import Multiples, counted
+from .multiples import Multiples
 from .pairing import Pairing
 from .pairs import Pairs
 from .steps import may_be_gradient, steps
 from .trace import Record, Trace
 from .truth import Truth, Vector
+from .turns import counted
 from .updates import scale_of
 
 

@@ -14,12 +14,13 @@ import numpy as np
 
 from ...graph.node import Node, raw
 from ..scales import Scales
-from .judged import FOLLOWS, NEAR, RIGHT, UNJUDGED, WRONG, Judged, Multiple
+from .judged import FOLLOWS, RIGHT, UNJUDGED, WRONG, Judged, Multiple
 from .pairing import is_claimed
 from .pairs import Pairs
 from .steps import may_be_gradient, steps
 from .trace import Record, Trace
-from .truth import Truth, Vector
+from .truth import Truth
+from .turns import counted
 
 TWO = 2  # of a square
 
@@ -230,14 +231,3 @@ def _same(a: Judged, b: Judged) -> bool:
 
 def _scale(row: Judged) -> float:
     return 1.0 if row.multiple is None else row.multiple.scale
-
-
-def counted(a: Vector, b: Vector) -> float | None:
-    """The c of b = c a where it is whole, or one over a whole number."""
-    a, b = np.ravel(a), np.ravel(b)
-    with np.errstate(all="ignore"):
-        c = float(b @ b / (b @ a)) if a.shape == b.shape else np.nan
-    if not np.isfinite(c) or not c or np.abs(c * a - b).max() > NEAR * np.abs(b).max():
-        return None
-    exact = float(round(c)) if abs(c) > 1 else 1 / round(1 / c)
-    return exact if abs(exact - c) <= NEAR * abs(c) else None

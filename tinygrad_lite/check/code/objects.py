@@ -28,6 +28,7 @@ class Fields:
     def __init__(self, constant: Callable[[Any], Record], plain: Callable[[Any], Any]) -> None:
         self.constant, self.plain = constant, plain
         self.records: dict[Field, Record] = {}
+        self.globals: dict[int, dict[str, Record]] = {}  # that functions gave values, by module
         self.called: dict[Field, str] = {}  # what those that were set are called
         self.owners: dict[int, Any] = {}
 

@@ -19,7 +19,7 @@ from .scope import Closure
 from .slopes import is_slope
 from .trace import Record, Trace
 from .truth import Truth
-from .turns import adds_to_entries, is_empty, is_part, is_turned, until, values_of
+from .turns import adds_to_entries, counted, is_empty, is_part, is_turned, until, values_of
 
 Turns = list[list[Judged]]
 DEEP = 3  # operations, one above the other, that nodes made alike have in common
@@ -68,7 +68,7 @@ class Pairing:
                 found.remove(turn)
                 for named in turn:
                     named.node = None
-            elif turn:
+            elif turn and not self._says_more(row, turn[-1].step.value):
                 continue
             if node is not None and node in self.truth.of:
                 found += self._matched([[row]], [node])
@@ -87,6 +87,16 @@ class Pairing:
                     more = self._matched(turns, nodes) if nodes else self._inner(turns, known)
                     found += more
         return found
+
+    def _says_more(self, row: Judged, named: Any) -> bool:
+        """Whether an update tells what the gradient that has a name does not: it goes the other
+        way, or takes up a factor that is missing in that, as in W -= (lr / m) * dW."""
+        assert row.step.update is not None
+        node, scale = row.step.update
+        g, taken = self.truth.gradient(node), np.asarray(row.step.value) / scale
+        if self.equal(node, named, g):
+            return self.equal(node, -taken, g)
+        return counted(np.asarray(named), taken) not in (None, 1)
 
     def _values(self, rows: list[Judged]) -> set[str]:
         """The dicts whose entries are what their keys name, and no gradients of that."""

@@ -151,7 +151,9 @@ class Pairs:
         count = len(inside[name]) if kind is list else 0
         named = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
         beside = [d for d in (*named, *inside.values()) if isinstance(d, kind)]
-        found = [d[key] for d in beside if (len(d) == count if kind is list else key in d)]
+        keys = [key, *wanted_names(key, self.loss)] if isinstance(key, str) else [key]
+        fit = (d for d in beside if kind is dict or len(d) == count)
+        found = [d[k] for d in fit for k in keys if kind is list or k in d]
         found.sort(key=lambda x: not fits(getattr(x, "shape", ()), shape))
         if key is None:
             found = [*named, *_worded(name, shape, inside)]

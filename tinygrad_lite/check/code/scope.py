@@ -26,6 +26,7 @@ class Scope:
     parent: Scope | None = None
     names: dict[str, Record] = field(default_factory=dict)
     nonlocals: set[str] = field(default_factory=set)
+    global_: set[str] = field(default_factory=set)
     assigned: frozenset[str] = frozenset()  # what its function gives a value somewhere
     outermost: bool = False
     later: frozenset[str] = frozenset()
@@ -42,13 +43,21 @@ class Scope:
         while scope is not None:
             if name in scope.names:
                 return scope.names[name]
-            if name in scope.assigned and name not in scope.nonlocals:
+            if name in scope.assigned - scope.nonlocals - scope.global_:
                 raise UnboundLocalError(f"local variable {name!r} is used before it has a value")
             scope = scope.parent
-        return None
+        return self._of_module.get(name)
+
+    @property
+    def _of_module(self) -> dict[str, Record]:
+        """What functions have given global names."""
+        return self.fields.globals.setdefault(id(self.globals), {})
 
     def bind(self, name: str, record: Record) -> None:
         """Give a name its record."""
+        if name in self.global_:
+            self._of_module[name] = record
+            return
         scope = self
         while name in scope.nonlocals and scope.parent is not None:
             scope = scope.parent
@@ -70,7 +79,7 @@ class Scope:
 
     def flat(self) -> dict[str, Record]:
         """Every local name in sight."""
-        around = {} if self.parent is None else self.parent.flat()
+        around = self._of_module if self.parent is None else self.parent.flat()
         return {**around, **self.names}
 
     def begin(self, statement: ast.AST) -> Instance:

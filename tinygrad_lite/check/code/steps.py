@@ -97,8 +97,10 @@ def _steps(trace: Trace) -> list[Step]:
     for a in trace.assigned:
         if (update := update_in(a)) is not None:
             found.append(_update(a.instance, a.line or a.instance, *update))
+        handed = _fills_handed(a)
         if a.writes or (not a.outermost and (a.line is None or not _reads_like_one(a.name))):
-            continue
+            if not handed:
+                continue
         builds = bool(a.keys) or _builds(a)
         adds = builds and not a.keys and _adds(a)
         line = a.instance if a.line is None else a.line
@@ -107,7 +109,9 @@ def _steps(trace: Trace) -> list[Step]:
         key: Any = a.keys[0] if len(a.keys) == 1 else None
         aug = isinstance(a.statement, ast.AugAssign)
         more = aug and _adds(a)
-        if not a.outermost and isinstance(held, np.ndarray):
+        if handed:
+            found.append(Step(a.name, a.part, line, key, aug, more, at=a.instance))
+        elif not a.outermost and isinstance(held, np.ndarray):
             found.append(Step(a.name, a.record, line, None, builds, adds, **told))
         elif not a.outermost and not (isinstance(held, list) and _is_index(*a.keys)):
             continue
@@ -127,12 +131,21 @@ def _steps(trace: Trace) -> list[Step]:
         if node not in whole:
             record, scale = added_in(trace, made)
             found.append(_update(made.at, made.line, record, node, scale))
-    return [*found, *_entries(trace, found), *_returned(trace)]
+    found += _entries(trace, found)
+    return [*found, *_returned(trace, found)]
 
 
 def _reads_like_one(name: str) -> bool:
     """Whether a name in a function that is called reads like a gradient's."""
     return name in GENERIC or any(wanted_names(name, ""))
+
+
+def _fills_handed(a: Assignment) -> bool:
+    """Whether a function that is called sets an entry of a dict that it was given, or that it reads
+    from outside, under a key that reads like a gradient's."""
+    if a.inside is None or a.name in a.inside.assigned or not isinstance(a.record.value, dict):
+        return False
+    return len(a.keys) == 1 and isinstance(a.keys[0], str) and _reads_like_one(a.keys[0])
 
 
 def _update(at: Instance, line: Instance, record: Record, node: Node, scale: float) -> Step:
@@ -237,14 +250,16 @@ def _adds(a: Assignment) -> bool:
     return False
 
 
-def _returned(trace: Trace) -> Iterator[Step]:
-    """What a `return` hands on without a name: the entries of a dict have their keys."""
+def _returned(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
+    """What a `return` hands on without a name: the entries of a dict have their keys, but those
+    that were set under them are known."""
     result = trace.result
     if result is None or result.instance is None or result.value is None:
         return
     instance = result.instance
     if isinstance(result.value, dict):
-        for key in result.value:
+        known = {(step.key, id(step.record.value)) for step in found if isinstance(step.key, str)}
+        for key in (k for k, v in result.value.items() if (k, id(v)) not in known):
             yield Step(str(key), _entry(trace, result, key), instance, key)
         return
     made = _called_for(result)

@@ -11,6 +11,7 @@ import numpy as np
 from ...graph.node import Node
 from .judged import NEAR, Judged
 from .steps import Step
+from .truth import Vector
 
 
 def is_empty(row: Judged) -> bool:
@@ -53,3 +54,14 @@ def is_turned(step: Step, update: Step) -> bool:
     assert update.update is not None
     a, b = np.asarray(step.value), np.asarray(update.value) / update.update[1]
     return a.T.shape == b.shape and not np.array_equal(a, b) and np.allclose(a.T, b, NEAR, 0)
+
+
+def counted(a: Vector, b: Vector) -> float | None:
+    """The c of b = c a where it is whole, or one over a whole number."""
+    a, b = np.ravel(a), np.ravel(b)
+    with np.errstate(all="ignore"):
+        c = float(b @ b / (b @ a)) if a.shape == b.shape else np.nan
+    if not np.isfinite(c) or not c or np.abs(c * a - b).max() > NEAR * np.abs(b).max():
+        return None
+    exact = float(round(c)) if abs(c) > 1 else 1 / round(1 / c)
+    return exact if abs(exact - c) <= NEAR * abs(c) else None

@@ -84,9 +84,10 @@ def _difference(a: Any, b: Any) -> Any:
 def _is_rate(e: ast.expr, record: Record | None, called: re.Pattern[str]) -> bool:
     name = getattr(e, "attr", getattr(e, "id", ""))
     value = None if record is None else record.value
-    if not isinstance(value, float) or isinstance(value, HeldNumber) or value.is_integer():
+    if not isinstance(value, (float, int)) or isinstance(value, HeldNumber):
         return False
-    return called.fullmatch(name.lower()) is not None
+    whole = float(value).is_integer()  # it counts, but for one that is called so
+    return (RATE if whole else called).fullmatch(name.lower()) is not None
 
 
 def _operation(e: ast.expr) -> ast.BinOp | None:
