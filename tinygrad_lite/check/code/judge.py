@@ -40,16 +40,17 @@ class Judge:
         A name in a loop that is no node's is judged by what its values say only where that accounts
         for what is wrong below it, and leaves no more lines wrong.
         """
-        rows = self._run(guessing=False)
-        while True:
-            multiples = Multiples(self.trace, self.truth, self.pairs, self._is, self._again)
-            self.multiples = multiples.among(rows)
-            misnamed = multiples.misnamed(rows)
-            self.pairs.given |= dict.fromkeys((row.step.name for row in misnamed), None)
-            if self.multiples or misnamed:
+        rows = self._named()
+        shifted = self._shifted(rows) if len(_wrong_lines(rows)) > 1 else {}
+        if shifted:
+            kept, multiples = dict(self.pairs.given), self.multiples
+            self.pairs.given |= shifted
+            again = self._named()
+            if len(_wrong_lines(again)) < len(_wrong_lines(rows)):
+                rows = again
+            else:
+                self.pairs.given, self.multiples = kept, multiples
                 rows = self._run(guessing=False)
-            if not misnamed:
-                break
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:
             guessed = self._run(guessing=True)
@@ -59,6 +60,41 @@ class Judge:
                 if len(_wrong_lines(guessed)) <= len(_wrong_lines(rows)):
                     return guessed
         return rows
+
+    def _named(self) -> list[Judged]:
+        """The steps, judged by what their names say."""
+        self.multiples = {}
+        while True:
+            rows = self._run(guessing=False)
+            multiples = Multiples(self.trace, self.truth, self.pairs, self._is, self._again)
+            self.multiples = multiples.among(rows)
+            misnamed = multiples.misnamed(rows)
+            self.pairs.given |= dict.fromkeys((row.step.name for row in misnamed), None)
+            if not misnamed:
+                return self._run(guessing=False) if self.multiples else rows
+
+    def _shifted(self, rows: Sequence[Judged]) -> dict[str, Node]:
+        """The names of what is wrong that may be meant for what their activation was computed from:
+        da2 = (dz3 @ W3.T) * relu'(z2)."""
+        found: dict[str, Node] = {}
+        for row in rows:
+            node = row.node
+            if row.verdict in (WRONG, FOLLOWS) and node is not None and row.step.key is None:
+                of = self._before_activation(node)
+                if of is not node:
+                    found[row.step.name] = of
+        return found
+
+    def _before_activation(self, node: Node) -> Node:
+        """What a node was computed from entry by entry, up to what has a name."""
+        while node.op is not None and node.op.elementwise:
+            of = [x for x in node.inputs if isinstance(x, Node) and x.shape == node.shape]
+            if len(of) != 1 or of[0] not in self.truth.of:
+                break
+            node = of[0]
+            if node in self.pairs.names:
+                break
+        return node
 
     def _run(self, *, guessing: bool) -> list[Judged]:
         self.off, self._anew = [], {}

@@ -144,15 +144,16 @@ class Multiples:
 
     def _from_below(self, off: list[Judged]) -> None:
         """Of what is not right: the multiple that it is, or the number of rows, or half of it, that
-        all its uses ask for: a 1/N stands there, likelier than that it is one too many. Another
-        number is likelier one that they lost: the 2 of a square."""
+        all its uses ask for: a 1/N stands there, likelier than that it is one too many; where they,
+        being wrong, ask for nothing, what it is. Another number is likelier one that they lost: the 2 of a square."""
         rows = {n / k for n in Scales(self.truth.tape).sizes for k in (1, TWO)} - {TWO}
         while off:
             for row in reversed(off):
                 row.multiple, votes = None, self._votes(row)
-                mine = (c for c in votes if self.is_(row, np.asarray(row.step.value) / c))
+                open_ = votes or {c: use for use in self._uses[row][:1] for c in rows}
+                mine = (c for c in open_ if self.is_(row, np.asarray(row.step.value) / c))
                 only = min(votes) if len(votes) == 1 and min(votes) in rows else 1.0
-                self._set(row, next(mine, only), votes)
+                self._set(row, next(mine, only), open_)
             # What is right if all above is, is so for a multiple too, or is none.
             follows = [r for r in off if r.multiple is not None and r.verdict == FOLLOWS]
             lone = [r for r in follows if not self.is_(r, self.again(r))]
