@@ -31,6 +31,7 @@ class Judge:
     def __init__(self, trace: Trace, truth: Truth, pairs: Pairs, equal: Equal) -> None:
         self.trace, self.truth, self.pairs, self.equal = trace, truth, pairs, equal
         self.off: list[Judged] = []  # what is not right so far
+        self.sign = -1.0  # of what reads like a step down, and is neither added nor subtracted
         self.multiples: dict[int, Multiple] = {}  # that steps stand for, by their place
         self._anew: dict[Judged, Any] = {}
 
@@ -41,16 +42,8 @@ class Judge:
         for what is wrong below it, and leaves no more lines wrong.
         """
         rows = self._named()
-        shifted = self._shifted(rows) if len(_wrong_lines(rows)) > 1 else {}
-        if shifted:
-            kept, multiples = dict(self.pairs.given), self.multiples
-            self.pairs.given |= shifted
-            again = self._named()
-            if len(_wrong_lines(again)) < len(_wrong_lines(rows)):
-                rows = again
-            else:
-                self.pairs.given, self.multiples = kept, multiples
-                rows = self._run(guessing=False)
+        if len(_wrong_lines(rows)) > 1:
+            rows = self._otherwise(rows)
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:
             guessed = self._run(guessing=True)
@@ -73,17 +66,40 @@ class Judge:
             if not misnamed:
                 return self._run(guessing=False) if self.multiples else rows
 
+    def _otherwise(self, rows: list[Judged]) -> list[Judged]:
+        """The steps, judged by what their names may say as well, where that leaves fewer wrong
+        lines: a step's size for a step down, an activation for what it was computed from."""
+        shifted = self._shifted(rows)
+        undirected = [r for r in rows if r.rated is not None and r.step.update is None]
+        for given, sign in (({}, 1.0), (shifted, -1.0)):
+            if not (given if sign < 0 else undirected):
+                continue
+            kept = dict(self.pairs.given), self.multiples, self.sign
+            self.pairs.given |= given
+            self.sign = sign
+            again = self._named()
+            fewer = len(_wrong_lines(rows)) - len(_wrong_lines(again))
+            if fewer > 0 or (fewer == 0 and sign > 0 and self._point_up(undirected)):
+                return again
+            self.pairs.given, self.multiples, self.sign = kept
+        return self._run(guessing=False)
+
+    def _point_up(self, rows: Sequence[Judged]) -> bool:
+        """Whether most steps point where the gradients do."""
+        pairs = [(r.step.value, self.truth.gradient(r.node)) for r in rows if r.node is not None]
+        return sum(np.sign(np.sum(np.multiply(*pair))) for pair in pairs) > 0
+
     def _shifted(self, rows: Sequence[Judged]) -> dict[str, Node]:
         """The names of what is wrong that may be meant for what their activation was computed from:
         da2 = (dz3 @ W3.T) * relu'(z2)."""
-        found: dict[str, Node] = {}
+        found: dict[str, set[Node]] = {}
         for row in rows:
-            node = row.node
-            if row.verdict in (WRONG, FOLLOWS) and node is not None and row.step.key is None:
-                of = self._before_activation(node)
-                if of is not node:
-                    found[row.step.name] = of
-        return found
+            if row.verdict in (WRONG, FOLLOWS) and row.node is not None and row.step.key is None:
+                found.setdefault(row.step.name, set()).add(self._before_activation(row.node))
+        known = {row.step.name: row.node for row in rows}
+        return {
+            name: of for name, (of, *more) in found.items() if not more and of is not known[name]
+        }
 
     def _before_activation(self, node: Node) -> Node:
         """What a node was computed from entry by entry, up to what has a name."""
@@ -133,7 +149,7 @@ class Judge:
         assert row.node is not None
         step, g = row.step, self.truth.gradient(row.node)
         if step.update is None:
-            scale, plain = scale_of(step.name, step.line, self.trace), 1.0
+            scale, plain = scale_of(step.name, step.line, self.trace, self.sign), 1.0
         else:
             scale = step.update[1]
             plain = float(np.copysign(1.0, scale))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...graph.node import Node
 from .judged import Equal, Judged
-from .pairs import GENERIC, Pairs, fits, wanted_names
+from .pairs import GENERIC, OWN, Pairs, fits, wanted_names
 from .plain import names_of
 from .steps import RETURNED
 from .trace import Trace
@@ -20,6 +20,7 @@ from .truth import Truth
 LIKE = 0.6  # how alike two names are at least, of 1, that mean the same
 PART = 0.9  # where one is the beginning or the end of the other: w of weights, W2 of G_W2
 SURE = 2.0  # it is the gradient
+TOTALS = (*GENERIC, "mean", "sum", "total", "avg", "average", "acc")  # in what gradients are called
 
 
 def left_over(
@@ -134,4 +135,22 @@ def _likeness(row: Judged, node: Node, pairs: Pairs) -> float:
         for stem in stems:
             part = of != stem and (stem.startswith(of) or stem.endswith(of))
             likest = max(likest, SequenceMatcher(None, of, stem).ratio(), PART * part)
-    return likest
+    same = step.inside is None and _same_words(step.name, pairs.names.get(node, ""))
+    return max(likest, PART * same)
+
+
+def _same_words(name: str, of: str) -> bool:
+    """Whether a name that says that it is a gradient has the words of another beside that, some
+    abbreviated, and is an entry in the same place: mean_grad_w_q[0] of query_weights[0]."""
+    (stem, _, place), (known, _, at) = (x.rpartition(".")[2].partition("[") for x in (name, of))
+    words, due = ([w for w in x.lower().split("_") if w] for x in (stem, known))
+    rest = [w for w in words if w not in (*OWN, *TOTALS)]
+    if not due or place != at or not set(words) & set(GENERIC) or len(rest) != len(due):
+        return False
+    left = [*due]
+    for word in sorted(rest, key=len, reverse=True):
+        meant = next((w for w in left if w.startswith(word)), None)
+        if meant is None:
+            return False
+        left.remove(meant)
+    return True

@@ -145,7 +145,8 @@ class Multiples:
     def _from_below(self, off: list[Judged]) -> None:
         """Of what is not right: the multiple that it is, or the number of rows, or half of it, that
         all its uses ask for: a 1/N stands there, likelier than that it is one too many; where they,
-        being wrong, ask for nothing, what it is. Another number is likelier one that they lost: the 2 of a square."""
+        being wrong, ask for nothing, what it is. Another number is likelier one that they lost: the
+        2 of a square."""
         rows = {n / k for n in Scales(self.truth.tape).sizes for k in (1, TWO)} - {TWO}
         while off:
             for row in reversed(off):

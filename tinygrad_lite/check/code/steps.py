@@ -98,9 +98,9 @@ def _steps(trace: Trace) -> list[Step]:
         if (update := update_in(a)) is not None:
             found.append(_update(a.instance, a.line or a.instance, *update))
         handed = _fills_handed(a)
-        if a.writes or (not a.outermost and (a.line is None or not _reads_like_one(a.name))):
-            if not handed:
-                continue
+        own = a.outermost or handed or (a.line is not None and _reads_like_one(a.name))
+        if a.writes or not own:
+            continue
         builds = bool(a.keys) or _builds(a)
         adds = builds and not a.keys and _adds(a)
         line = a.instance if a.line is None else a.line

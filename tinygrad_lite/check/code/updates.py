@@ -98,24 +98,25 @@ def _operation(e: ast.expr) -> ast.BinOp | None:
     return e if isinstance(e, ast.BinOp) else None
 
 
-def scale_of(name: str, line: Instance, trace: Trace) -> float | None:
+def scale_of(name: str, line: Instance, trace: Trace, sign: float) -> float | None:
     """How many times the gradient a name's value is that has a rate among its factors; None where
-    it has none. What reads like a step down is one unless it is subtracted."""
+    it has none. What reads like a step down is one that is added, `sign` times one where it is
+    neither added nor subtracted."""
     statement = line.statement
     rate = rate_in(statement.value, line, RATE) if isinstance(statement, ast.Assign) else 1.0
-    down = any(word in name.lower() for word in DOWN)
-    taken = down and any(_subtracts(a.statement, name) for a in trace.assigned)
-    return None if rate == 1 else -rate if down and not taken else rate
+    if rate == 1 or not any(word in name.lower() for word in DOWN):
+        return None if rate == 1 else rate
+    uses = {how for a in trace.assigned for how in _uses(a.statement, name)}
+    return rate * (1.0 if ast.Sub in uses else -1.0 if uses else sign)
 
 
-def _subtracts(statement: ast.AST, name: str) -> bool:
-    """Whether an assignment takes a name away from something."""
-    pairs = (
-        (n.op, n.right if isinstance(n, ast.BinOp) else n.value)
-        for n in ast.walk(statement)
-        if isinstance(n, (ast.BinOp, ast.AugAssign))
-    )
-    return any(isinstance(op, ast.Sub) and getattr(e, "id", "") == name for op, e in pairs)
+def _uses(statement: ast.AST, name: str) -> Iterator[type[ast.operator]]:
+    """How an assignment adds a name to something, or subtracts it."""
+    for n in ast.walk(statement):
+        if isinstance(n, (ast.BinOp, ast.AugAssign)) and isinstance(n.op, (ast.Add, ast.Sub)):
+            e = n.right if isinstance(n, ast.BinOp) else n.value
+            if getattr(e, "id", "") == name:
+                yield type(n.op)
 
 
 def rate_in(e: ast.expr, instance: Instance, called: re.Pattern[str]) -> float:
