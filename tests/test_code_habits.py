@@ -243,3 +243,58 @@ def test_an_error_in_a_function_that_a_library_calls_is_an_error() -> None:
 
     (mistake,) = tg.check(E, backward).wrong
     assert "raises IndexError" in mistake.explanation
+
+
+SCALE = OFFSET = None  # given their values by a test
+
+
+def into_globals(x: Any, wished: Any) -> None:
+    global SCALE, OFFSET
+    lr = 0.1
+    miss = SCALE * x + OFFSET - wished
+    grad = miss * x
+    SCALE = SCALE - lr * grad
+    for held, step in zip([OFFSET], [miss], strict=True):
+        held -= lr * step
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong"), [("miss * x", "miss * SCALE"), ("SCALE - lr", "SCALE + lr")]
+)
+def test_names_of_the_module_may_be_given_values(was: str, wrong: str) -> None:
+    rng = np.random.default_rng(1)
+    x, wished = rng.normal(size=4), rng.normal(size=4)
+    for derive, right in ((into_globals, True), (changed(into_globals, was, wrong), False)):
+        a, b = tg.Tensor(rng.normal(size=4)), tg.Tensor(rng.normal(size=4))
+        own = derive.__globals__
+        own["SCALE"], own["OFFSET"] = a, b
+        report = tg.check(0.5 * ((a * x + b - wished) ** 2).sum(), derive, names=locals())
+        assert report.ok is right
+        assert own["SCALE"] is a
+        assert right or report.wrong[0].by == "edit"
+
+
+def into_what_is_given(given: Any, layer: Any, held: Any) -> Any:
+    into, weight = held["in" + layer], held["w" + layer]
+    held["grad_w" + layer] = into.T @ given
+    return given @ weight.T
+
+
+def through_two(held: Any, miss: Any) -> None:
+    below = into_what_is_given(miss, "last", held)
+    into_what_is_given(below * (1 - held["inlast"] ** 2), "first", held)
+
+
+def test_a_helper_fills_the_dict_that_it_is_given() -> None:
+    rng = np.random.default_rng(2)
+    held = {
+        "wfirst": tg.Tensor(rng.normal(size=(3, 4))),
+        "wlast": tg.Tensor(rng.normal(size=(4, 2))),
+        "infirst": rng.normal(size=(5, 3)),
+    }
+    held["inlast"] = tg.tanh(held["infirst"] @ held["wfirst"])
+    miss = held["inlast"] @ held["wlast"] - rng.normal(size=(5, 2))
+    E = 0.5 * (miss**2).sum()
+    assert tg.check(E, through_two, names=locals()).ok
+    slip = changed(through_two, "below * (1 -", "below * (1 +")
+    assert tg.check(E, slip, names=locals()).wrong

@@ -249,3 +249,48 @@ def test_a_method_that_calls_itself_is_judged_by_what_it_leaves() -> None:
     halves = changed(Halves, "g[0] * xs[0]", "g[0] * xs[0] * 2")(w)
     (mistake,) = tg.check(E, lambda: halves.down(xs, y), names=locals()).wrong
     assert mistake.by == "edit"
+
+
+class Stage:
+    """A layer that keeps parameters, results and gradients in dicts of its own."""
+
+    def __init__(self, w: Any) -> None:
+        self.params: dict[str, Any] = {"w": w}
+        self.kept: dict[str, Any] = {}
+        self.found: dict[str, Any] = {}
+
+    def forward(self, x: Any) -> Any:
+        self.kept["x"] = x
+        return x @ self.params["w"]
+
+    def backward(self, given: Any) -> Any:
+        self.found["dw"] = self.kept["x"].T @ given
+        return given @ self.params["w"].T
+
+
+@pytest.mark.parametrize(("was", "wrong"), [('x"].T @ given', 'x"].T @ (2 * given)')])
+def test_a_dict_of_gradients_is_paired_with_that_of_parameters(was: str, wrong: str) -> None:
+    rng = np.random.default_rng(4)
+    for made, right in ((Stage, True), (changed(Stage, was, wrong), False)):
+        stages = [made(tg.Tensor(rng.normal(size=(3, 3)))) for _ in range(2)]
+        miss = stages[1].forward(stages[0].forward(rng.normal(size=(5, 3))))
+        E = 0.5 * (miss**2).sum()
+
+        def back(stages: Any = stages, miss: Any = miss) -> None:
+            stages[0].backward(stages[1].backward(miss))
+
+        assert tg.check(E, back).ok is right
+
+
+def by_columns(x: Any, y: Any, w: Any) -> Any:
+    found = []
+    for _ in w:
+        found.append(sum([(w.dot(x[i]) - y[i]) for i in range(len(x))]) / len(x))
+    return {"w": np.array(found)}
+
+
+def test_an_edit_around_a_comprehension_is_one_that_only_a_run_tells() -> None:
+    rng = np.random.default_rng(4)
+    x, y, w = rng.normal(size=(5, 3)), rng.normal(size=5), tg.Tensor(rng.normal(size=3))
+    E = 0.5 * ((x @ w - y) ** 2).sum() / 5
+    assert not tg.check(E, by_columns, names=locals()).ok

@@ -152,3 +152,37 @@ def test_what_is_computed_from_a_wrong_step_may_lack_a_number_itself() -> None:
     first, second = (f.mended for f in report.wrong)
     assert first == "ddist = (same - (1 - same) / dist) / len(same)"
     assert second in ("dZ = 2 * Z * ddist[:, None]", "dZ = Z * (2 * ddist[:, None])")
+
+
+def by_activation(X: Any, Y: Any, W2: Any, A1: Any, A2: Any) -> Any:
+    m = X.shape[1]
+    delta_A2 = A2 - Y
+    delta_A1 = (W2.T @ delta_A2) * (1 - A1**2)
+    dW2, db2 = delta_A2 @ A1.T / m, delta_A2.sum(1, keepdims=True) / m
+    dW1, db1 = delta_A1 @ X.T / m, delta_A1.sum(1, keepdims=True) / m
+    return dW1, db1, dW2, db2
+
+
+@pytest.mark.parametrize(("was", "wrong"), [("A2 - Y", "Y - A2"), ("(1 - A1**2)", "(1 - A1)")])
+def test_names_of_activations_may_mean_what_these_are_computed_from(was: str, wrong: str) -> None:
+    assert check(by_activation).ok
+    (mistake,) = check(changed(by_activation, was, wrong)).wrong
+    assert (mistake.by, mistake.line in (3, 4)) == ("edit", True)
+
+
+def undivided(X: Any, Y: Any, W2: Any, A1: Any, A2: Any) -> Any:
+    m = X.shape[1]
+    dA2 = -(Y / A2 - (1 - Y) / (1 - A2))
+    delta = dA2 * A2 * (1 - A2)
+    dW2, db2 = delta @ A1.T / m, delta.sum(1, keepdims=True) / m
+    inner = (W2.T @ delta) * (1 - A1**2)
+    dW1, db1 = inner @ X.T / m, inner.sum(1, keepdims=True) / m
+    return dW1, db1, dW2, db2
+
+
+def test_a_multiple_is_one_where_all_that_uses_it_is_wrong() -> None:
+    assert check(undivided).ok
+    report = check(changed(undivided, "dA2 * A2 * (1 - A2)", "dA2 * (1 - A2)"))
+    assert next(f for f in report if f.name == "dA2").verdict == "right"
+    (mistake,) = report.wrong
+    assert mistake.mended.startswith("delta = ")

@@ -170,3 +170,57 @@ def test_rows_that_are_updated_through_a_view_are_an_update_of_their_table(
     report = tg.check(E, learn, names=locals())
     assert report.ok == (right is None)
     assert np.array_equal(tables["words"].data, before)
+
+
+def summed(X: Any, T: Any, W: Any, b: Any, learn_rate: Any) -> None:
+    rows = len(X)
+    miss = X @ W + b - T
+    dW = X.T @ miss
+    db = miss.sum(0)
+    W = W - (learn_rate / rows) * dW
+    b = np.subtract(b, (learn_rate / rows) * db)
+
+
+def of_rows(derive: Any) -> Any:
+    rng = np.random.default_rng(5)
+    X, T = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
+    W = tg.Tensor(rng.normal(size=(3, 2)), name="W")
+    b = tg.Tensor(rng.normal(size=2), name="b")
+    E = ((X @ W + b - T) ** 2).sum() / (2 * 4)
+    return tg.check(E, derive, names={"X": X, "T": T, "W": W, "b": b, "learn_rate": 3})
+
+
+def test_an_update_may_take_up_the_number_of_rows_and_a_rate_be_whole() -> None:
+    report = of_rows(summed)
+    assert report.ok
+    assert "4 x the gradient" in next(f for f in report if f.name == "dW").explanation
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong"),
+    [("X @ W + b - T", "T - X @ W - b"), ("W = W - (learn", "W = W + (learn")],
+)
+def test_what_goes_the_other_way_beside_a_name_is_wrong(was: str, wrong: str) -> None:
+    (mistake,) = of_rows(changed(summed, was, wrong)).wrong
+    assert mistake.by == "edit"
+
+
+def sizes(x: Any, t: Any, w: Any, c: Any, lr: Any) -> Any:
+    y = np.tanh(w * x + c)
+    slope = (y - t) * (1 - y * y)
+    delta_w = slope * x * lr
+    delta_c = slope * lr
+    return delta_w, delta_c
+
+
+def one_number(derive: Any) -> Any:
+    w, c, x, t = tg.Tensor(0.4, name="w"), tg.Tensor(-0.7, name="c"), 1.3, 0.2
+    E = 0.5 * (tg.tanh(w * x + c) - t) ** 2
+    return tg.check(E, derive, names={"x": x, "t": t, "w": w, "c": c, "lr": 0.1})
+
+
+def test_steps_that_are_only_handed_back_have_the_direction_that_they_all_have() -> None:
+    assert one_number(sizes).ok
+    assert one_number(changed(sizes, "(y - t)", "(t - y)")).ok  # to be added
+    (mistake,) = one_number(changed(sizes, "slope * x * lr", "-slope * x * lr")).wrong
+    assert mistake.by == "edit"

@@ -188,9 +188,12 @@ def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
         line = a.instance if a.line is None else a.line
         since = {step.of for step in found if step.record.index > a.record.index}
         entries = enumerate(held) if not may_be_gradient(held) else ()
+        given = trace.arguments[name].value if name in trace.arguments else {}
+        given = {id(x) for x in given.values()} if isinstance(given, dict) else ()
         for k, entry in held.items() if isinstance(held, dict) else entries:
             of, key = (name, k) if named else (f"{name}[{k}]", None)
-            if may_be_gradient(entry) and (of, key) not in since and isinstance(k, (str, int)):
+            made_here = (of, key) not in since and id(entry) not in given
+            if may_be_gradient(entry) and made_here and isinstance(k, (str, int)):
                 put = _put_in(record, entry)
                 if put is not None and put.instance is not None and put.instance.statement in own:
                     yield Step(of, put, put.instance, key, at=line)  # where it has that place
