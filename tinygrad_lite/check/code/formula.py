@@ -21,35 +21,10 @@ PARTS = (  # what a formula is made of
     *(ast.UnaryOp, ast.Compare, ast.Call, ast.keyword, ast.Name, ast.Constant, ast.Attribute),
     *(ast.Subscript, ast.Slice, ast.Tuple, ast.List),
 )
-OF_ARRAYS = frozenset(
-    [
-        "T",
-        "mT",
-        "shape",
-        "size",
-        "ndim",
-        "sum",
-        "mean",
-        "dot",
-        "reshape",
-        "ravel",
-        "transpose",
-        "max",
-        "min",
-        "std",
-        "var",
-        "prod",
-        "astype",
-        "copy",
-        "clip",
-        "trace",
-        "diagonal",
-        "cumsum",
-        "argmax",
-        "argmin",
-        "squeeze",
-        "swapaxes",
-    ]
+OF_ARRAYS = (
+    *("T", "mT", "shape", "size", "ndim", "reshape", "ravel", "transpose", "squeeze", "swapaxes"),
+    *("sum", "mean", "dot", "max", "min", "std", "var", "prod", "trace", "cumsum", "clip"),
+    *("astype", "copy", "diagonal", "argmax", "argmin"),
 )
 BUILT_IN = {"len": len, "float": float, "range": range}
 MAKERS = ("eye", "ones", "zeros", "full", "arange", "identity", "newaxis")

@@ -19,7 +19,7 @@ from .multiples import Multiples
 from .pairing import Pairing
 from .pairs import Pairs
 from .steps import may_be_gradient, steps
-from .trace import Record, Trace
+from .trace import Trace
 from .truth import Truth, Vector
 from .turns import counted
 from .updates import scale_of
@@ -42,16 +42,15 @@ class Judge:
         for what is wrong below it, and leaves no more lines wrong.
         """
         rows = self._named()
-        if len(_wrong_lines(rows)) > 1:
+        if _wrong_lines(rows):
             rows = self._otherwise(rows)
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:
             guessed = self._run(guessing=True)
             better = {row.index for row in guessed if row.verdict != WRONG}
-            if not better.isdisjoint(wrong):
-                self._only_what_counts(guessed, {row.index for row in rows if row.node is not None})
-                if len(_wrong_lines(guessed)) <= len(_wrong_lines(rows)):
-                    return guessed
+            fewer = len(_wrong_lines(guessed)) <= len(_wrong_lines(rows))
+            if fewer and not better.isdisjoint(wrong):
+                return guessed
         return rows
 
     def _named(self) -> list[Judged]:
@@ -69,11 +68,10 @@ class Judge:
     def _otherwise(self, rows: list[Judged]) -> list[Judged]:
         """The steps, judged by what their names may say as well, where that leaves fewer wrong
         lines: a step's size for a step down, an activation for what it was computed from."""
-        shifted = self._shifted(rows)
         undirected = [r for r in rows if r.rated is not None and r.step.update is None]
-        for given, sign in (({}, 1.0), (shifted, -1.0)):
-            if not (given if sign < 0 else undirected):
-                continue
+        shifted = self._shifted(rows)
+        trials: list[tuple[dict[str, Node], float]] = [({}, 1.0)] * bool(undirected)
+        for given, sign in (*trials, *[(shifted, -1.0)] * bool(shifted)):
             kept = dict(self.pairs.given), self.multiples, self.sign
             self.pairs.given |= given
             self.sign = sign
@@ -82,35 +80,37 @@ class Judge:
             if fewer > 0 or (fewer == 0 and sign > 0 and self._point_up(undirected)):
                 return again
             self.pairs.given, self.multiples, self.sign = kept
-        return self._run(guessing=False)
+        return rows
 
     def _point_up(self, rows: Sequence[Judged]) -> bool:
         """Whether most steps point where the gradients do."""
         pairs = [(r.step.value, self.truth.gradient(r.node)) for r in rows if r.node is not None]
-        return sum(np.sign(np.sum(np.multiply(*pair))) for pair in pairs) > 0
+        return bool(sum(np.sign(np.sum(np.multiply(*pair))) for pair in pairs) > 0)
 
     def _shifted(self, rows: Sequence[Judged]) -> dict[str, Node]:
         """The names of what is wrong that may be meant for what their activation was computed from:
         da2 = (dz3 @ W3.T) * relu'(z2)."""
         found: dict[str, set[Node]] = {}
         for row in rows:
-            if row.verdict in (WRONG, FOLLOWS) and row.node is not None and row.step.key is None:
-                found.setdefault(row.step.name, set()).add(self._before_activation(row.node))
-        known = {row.step.name: row.node for row in rows}
-        return {
-            name: of for name, (of, *more) in found.items() if not more and of is not known[name]
-        }
+            if row.verdict in (WRONG, FOLLOWS) and row.step.key is None and row.node is not None:
+                of = self._before_activation(row.node)
+                found.setdefault(row.step.name, set()).update({of} - {row.node})
+        claimed = self.trace.handed_back
+        return {n: of.pop() for n, of in found.items() if len(of) == 1 and n not in claimed}
 
     def _before_activation(self, node: Node) -> Node:
         """What a node was computed from entry by entry, up to what has a name."""
-        while node.op is not None and node.op.elementwise:
-            of = [x for x in node.inputs if isinstance(x, Node) and x.shape == node.shape]
-            if len(of) != 1 or of[0] not in self.truth.of:
-                break
-            node = of[0]
+        while (of := self._entrywise(node)) is not None:
+            node = of
             if node in self.pairs.names:
                 break
         return node
+
+    def _entrywise(self, node: Node) -> Node | None:
+        """The one node of its shape that a node is computed from, entry by entry."""
+        of = [x for x in node.inputs if isinstance(x, Node) and x.shape == node.shape]
+        alone = len(of) == 1 and node.op is not None and node.op.elementwise
+        return of[0] if alone and of[0] in self.truth.of else None
 
     def _run(self, *, guessing: bool) -> list[Judged]:
         self.off, self._anew = [], {}
@@ -121,7 +121,8 @@ class Judge:
         numeric = [row for row in every if may_be_gradient(row.step.value)]
         turns = pairing.paired(numeric)
         of = {id(row): turn for turn in turns for row in turn}
-        numeric = [r for r in numeric if r.node is not None or _is_own(r)]
+        own = {r for r in numeric if r.step.inside is None and r.step.update is None}
+        numeric = [r for r in numeric if r.node is not None or r in own]
         for row in numeric:
             if row.node is not None:
                 row.rated = self._rated(row)
@@ -130,18 +131,6 @@ class Judge:
             else:
                 row.found = pairing.by_value(row.step.value)
         return numeric
-
-    def _only_what_counts(self, rows: list[Judged], named: set[int]) -> None:
-        """Take back what was guessed of steps that nothing follows from."""
-        follows = [row for row in rows if row.verdict == FOLLOWS and row.index in named]
-        felt: set[Record] = set().union(*(self.trace.above(row.step.record) for row in follows))
-        for row in rows:
-            if (
-                row.verdict in (WRONG, FOLLOWS)
-                and row.index not in named
-                and row.step.record not in felt
-            ):
-                row.verdict = UNJUDGED
 
     def _rated(self, row: Judged) -> Multiple | None:
         """The multiple of the gradient that an update is, or what is times a rate; what makes a
@@ -166,8 +155,7 @@ class Judge:
         assert row.node is not None
         value = row.step.value
         row.off = self.off
-        if self._moved_on(row, turn):
-            return
+        self._move_on(row, turn)
         if row.last:
             row.verdict = RIGHT
             if not self._is(row, value):
@@ -183,31 +171,21 @@ class Judge:
         assert row.node is not None
         return self.equal(row.node, row.unscaled(value), self.truth.gradient(row.node))
 
-    def _moved_on(self, row: Judged, turn: list[Judged]) -> bool:
+    def _move_on(self, row: Judged, turn: list[Judged]) -> None:
         """Give a step its node: where the name held its gradient before, and that was changed other
         than by adding to it (dh[h <= 0] = 0), it is what its node was computed from; but where only
-        now it holds that, and had a multiple before (dp = dp / n). Whether it stands for nothing:
-        what it moved on to cannot be told, and nothing reads it, as after a loop's last turn."""
+        now it holds that, and had a multiple before (dp = dp / n)."""
         assert row.node is not None
-        at, node = turn.index(row), row.node
-        if self.equal(node, row.step.value, self.truth.gradient(node)):
-            return False
-        unread = node.op is not None and self._is_unread(row, turn[:at])
+        node, g, at = row.node, self.truth.gradient(row.node), turn.index(row)
+        of = self._entrywise(node)
+        if of is None or self.equal(node, row.step.value, g):
+            return
         for k, before in enumerate(turn[:at]):
-            later = turn[k + 1 : at + 1]
-            added = any(r.step.adds or not r.step.builds for r in later)
-            if added and not unread:
+            if any(r.step.adds or not r.step.builds for r in turn[k + 1 : at + 1]):
                 continue
-            g = self.truth.gradient(node)
             values = self._values(before)
             if any(may_be_gradient(v) and counted(g, np.asarray(v)) is not None for v in values):
-                of = [x for x in node.inputs if isinstance(x, Node) and x.shape == node.shape]
-                if not added and len(of) == 1 and node.op is not None and node.op.elementwise:
-                    row.node = of[0]
-                elif unread:
-                    row.node = None
-                    return True
-        return False
+                row.node = of
 
     def _values(self, row: Judged) -> Iterator[Any]:
         """The value of a step that was judged, and what it would be if the names above were right,
@@ -217,13 +195,6 @@ class Judge:
             if row not in self._anew:
                 self._anew[row] = self._again(row)
             yield self._anew[row]
-
-    def _is_unread(self, row: Judged, before: list[Judged]) -> bool:
-        """Whether nothing reads what the last turn of a loop hands on, as it did of other turns."""
-        step, own = row.step, row.step.line.statement
-        if step.record.users or step.name in self.trace.handed_back:
-            return False
-        return any(r.step.line.statement is own and r.step.record.users for r in before)
 
     def _judge_part(self, row: Judged, turn: list[Judged]) -> None:
         """Judge a step before the last of its name."""
@@ -273,11 +244,6 @@ class Judge:
                 return raw(self.trace.again(before, row.step.record))
         except Exception:  # the true values do not fit what follows
             return None
-
-
-def _is_own(row: Judged) -> bool:
-    """Whether a step is a name of the derivation's own."""
-    return row.step.inside is None and row.step.update is None
 
 
 def _wrong_lines(rows: Sequence[Judged]) -> set[ast.AST]:

@@ -143,14 +143,8 @@ def _same_words(name: str, of: str) -> bool:
     """Whether a name that says that it is a gradient has the words of another beside that, some
     abbreviated, and is an entry in the same place: mean_grad_w_q[0] of query_weights[0]."""
     (stem, _, place), (known, _, at) = (x.rpartition(".")[2].partition("[") for x in (name, of))
-    words, due = ([w for w in x.lower().split("_") if w] for x in (stem, known))
-    rest = [w for w in words if w not in (*OWN, *TOTALS)]
-    if not due or place != at or not set(words) & set(GENERIC) or len(rest) != len(due):
+    words, due = ({*x.lower().split("_")} - {""} for x in (stem, known))
+    rest = words.difference(OWN, TOTALS)
+    if not due or place != at or words.isdisjoint(GENERIC) or len(rest) != len(due):
         return False
-    left = [*due]
-    for word in sorted(rest, key=len, reverse=True):
-        meant = next((w for w in left if w.startswith(word)), None)
-        if meant is None:
-            return False
-        left.remove(meant)
-    return True
+    return all(w.startswith(short) for short, w in zip(sorted(rest), sorted(due), strict=True))

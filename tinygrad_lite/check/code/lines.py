@@ -130,7 +130,7 @@ class Lines(Said):
             line = [r for r in off if r.step.instance is row.step.instance and r.step.of != of]
             wrong_one = row.entry(self.trace, self.truth) or row
             mend = mender.mend(wrong_one, closed, last=last, beside=line, turns=turns)
-            if mend is not None and not self._stops(mend):
+            if mend is not None:
                 mends.setdefault(mend, row)
         rights = {
             mend: [
@@ -195,10 +195,6 @@ class Lines(Said):
             follows = replace(found[k], verdict=FOLLOWS, inherited=inherited, error=None, kind="")
             found[k] = replace(follows, explanation="", where="", also=(), mended=None, by="")
         return True
-
-    def _stops(self, mend: Mend) -> bool:
-        """Whether a derivation that runs raises an error with a mend, in a later turn of a loop."""
-        return self.trace.error is None and self.mender.with_mends([mend]).error is not None
 
     @cached_property
     def _loose(self) -> set[ast.AST]:

@@ -46,8 +46,6 @@ class Multiples:
         if off:
             self._follow(judged)
             self._from_below(off)
-            self._from_above(off)
-            self._of_right([r for r in open_ if r.verdict == RIGHT], off)
         return {r.index: r.multiple for r in open_ if r.multiple is not None}
 
     def misnamed(self, rows: Sequence[Judged]) -> list[Judged]:
@@ -61,29 +59,12 @@ class Multiples:
                 found += [row] * self._is_left(row)
                 told = {self._told(row, use) for use in self._uses[row]}
                 tell = {(True, False), (True, True)} if self._moved(row) else {(True, False)}
-                tells = told & tell or {fits for _, fits in told} == {None} or self._of_input(row)
-                if tells and not self._is_claimed(row, keyed):
-                    found += [row] * ((False, True) not in told)
-        return found or self._of_others(rows, keyed)
-
-    def _of_others(self, rows: Sequence[Judged], keyed: set[str]) -> list[Judged]:
-        """The same of what is no gradient of a leaf, in any turn of a loop, where all that is wrong
-        has a name that is no node's: of what is right in the end something would not be."""
-        wrong = [r for r in rows if r.verdict == WRONG and r.multiple is None]
-        ends = [r for r in rows if r.verdict == RIGHT and r.final and r.last]
-        for row in wrong:
-            if row.node is None or row.node.op is None or self._is_claimed(row, keyed):
-                return []
-            below = self.trace.below([row.step.record])
-            felt = [end for end in ends if end.step.record in below]
-            if not felt or all(self._told(row, end)[1] for end in felt):
-                return []
-        return wrong
-
-    def _is_claimed(self, row: Judged, keyed: set[str]) -> bool:
-        assert row.node is not None
-        name = row.step.name
-        return name in keyed or is_claimed(name, row.node, self.trace, self.pairs)
+                tells = told & tell or {fits for _, fits in told} == {None}
+                assert row.node is not None
+                if tells and (False, True) not in told and row.step.name not in keyed:
+                    claimed = is_claimed(row.step.name, row.node, self.trace, self.pairs)
+                    found += [row] * (not claimed)
+        return found
 
     def _is_left(self, row: Judged) -> bool:
         """Whether a step only leaves a value in an object, to be carried on, say, where an
@@ -91,16 +72,6 @@ class Multiples:
         of = row.step.attribute
         kept = of is not None and not isinstance(of[0], Node) and not row.step.record.users
         return kept and row.node is not None and row.node.op is not None
-
-    def _of_input(self, row: Judged) -> bool:
-        """Whether a step is, but for its sign, the gradient of what its node, an activation, was
-        computed from, or would be if all above it were right."""
-        assert row.node is not None
-        of = [x for x in row.node.inputs if isinstance(x, Node) and x.shape == row.node.shape]
-        if len(of) != 1 or of[0] not in self.truth.of:
-            return False
-        g, values = self.truth.gradient(of[0]), (row.step.value, self.again(row))
-        return any(may_be_gradient(v) and counted(g, np.asarray(v)) in (1, -1) for v in values)
 
     def _moved(self, row: Judged) -> bool:
         """Whether a step has the entries of the gradient in another arrangement."""
@@ -114,8 +85,8 @@ class Multiples:
         of a loop, None where that does not fit there; where it is not right what else is wrong
         above it is put right."""
         wrong = [r for r in self._uses if r.verdict != RIGHT]
-        gradient = {r.step.record: r.wanted(self.truth) for r in wrong if _same(r, row)}
-        beside = [r for r in wrong if use in self._uses[r] and not _same(r, row)]
+        gradient = {r.step.record: r.wanted(self.truth) for r in wrong if r.step.of == row.step.of}
+        beside = [r for r in wrong if use in self._uses[r] and r.step.of != row.step.of]
         beside = [] if use.verdict == RIGHT else beside
         others = {r.step.record: r.wanted(self.truth) for r in beside}
         right, either = (self._is_with(use, x) for x in (others, {**others, **gradient}))
@@ -164,21 +135,6 @@ class Multiples:
             for row in lone:
                 row.multiple = None
 
-    def _from_above(self, off: Sequence[Judged]) -> None:
-        """Where what uses a step tells nothing, being wrong, what it is computed from does."""
-        for row in off:
-            uses, above = self._uses[row], {_scale(r) for r in off if row in self._uses[r]}
-            if row.multiple is None and uses and not self._votes(row) and len(above) == 1:
-                self._set(row, min(above), dict.fromkeys(above, uses[0]))
-
-    def _of_right(self, right: Sequence[Judged], off: Sequence[Judged]) -> None:
-        """What is right by itself, but between steps that agree on a multiple, is none of it."""
-        for row in reversed(right):
-            votes, above = self._votes(row), self.trace.above(row.step.record)
-            scales = {_scale(r) for r in off if r.step.record in above} - {1.0}
-            if len(votes) == 1 and votes.keys() <= scales:
-                self._set(row, min(votes), votes)
-
     def _set(self, row: Judged, scale: float, by: dict[float, Judged]) -> None:
         row.multiple = None if scale == 1 else Multiple(scale, by[scale], self._on)
 
@@ -224,11 +180,6 @@ class Multiples:
                 return counted(twice - once, np.asarray(other.wanted(truth)) - 2 * once + twice)
         except Exception:  # the gradient does not fit what follows
             return None
-
-
-def _same(a: Judged, b: Judged) -> bool:
-    """Whether two steps are of one name."""
-    return a.step.of == b.step.of
 
 
 def _scale(row: Judged) -> float:

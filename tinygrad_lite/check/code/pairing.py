@@ -247,8 +247,6 @@ class Pairing:
                 turns.append([])
             turns[-1].append(row)
         node = self.pairs.node(name, turns[-1][-1].step.value)
-        if self._is_of_loss(node, turns[-1][-1].step.value):
-            node = None
         if node is not None:
             turns = until(turns, node.shape)
         if node is not None and len(turns[-1]) > 1 and group[-1].step.returned:
@@ -271,11 +269,6 @@ class Pairing:
                 return family, [turn for turn in turns if not is_empty(turn[-1])]
         turns = self._overwritten(turns, node)
         return ([] if node is None else [node]), turns
-
-    def _is_of_loss(self, node: Node | None, value: Any) -> bool:
-        """Whether a name that says the loss means the gradient of that, with respect to another."""
-        loss = node is not None and self.truth.of[node] is self.truth.tape.root
-        return loss and node is not None and np.shape(value) != node.shape
 
     def _cut(self, turn: list[Judged], node: Node) -> None:
         """Leave out the steps in which more is added to entries of what is the gradient of an

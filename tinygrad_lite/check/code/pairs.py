@@ -151,7 +151,8 @@ class Pairs:
         count = len(inside[name]) if kind is list else 0
         named = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
         beside = [d for d in (*named, *inside.values()) if isinstance(d, kind)]
-        keys = [key, *wanted_names(key, self.loss)] if isinstance(key, str) else [key]
+        keys: list[Any] = [key]
+        keys += wanted_names(key, self.loss) if isinstance(key, str) else ()
         fit = (d for d in beside if kind is dict or len(d) == count)
         found = [d[k] for d in fit for k in keys if kind is list or k in d]
         found.sort(key=lambda x: not fits(getattr(x, "shape", ()), shape))

@@ -109,7 +109,7 @@ def _steps(trace: Trace) -> list[Step]:
         key: Any = a.keys[0] if len(a.keys) == 1 else None
         aug = isinstance(a.statement, ast.AugAssign)
         more = aug and _adds(a)
-        if handed:
+        if handed and a.part is not None:
             found.append(Step(a.name, a.part, line, key, aug, more, at=a.instance))
         elif not a.outermost and isinstance(held, np.ndarray):
             found.append(Step(a.name, a.record, line, None, builds, adds, **told))
