@@ -17,7 +17,7 @@ import numpy as np
 
 from ... import ops
 from ...backprop.flow import sweep
-from ...backprop.replay import replay
+from ...backprop.replay import questions, replay
 from ...graph.backend import is_array
 from ...graph.node import Node, raw, topological_order
 from ...graph.trees import leaves, map_tree, rebuild
@@ -56,6 +56,7 @@ def resized(
     whole = [v for v in named.values() if type(v) is int and v > 1]
     free = [s for s in known.free if known.number[s] not in lengths]
     numbers = _numbers(root, literals) if made is None else {}
+    asked = questions(topological_order(root))
 
     def draw(longer: Lengthened, new: Mapping[Number, float]) -> Data:
         data, moved = _arrays(known, longer), dict[Any, Any]()
@@ -65,7 +66,7 @@ def resized(
                 moved[node, i] = moved[id(node.inputs[i])] = type(node.inputs[i])(new[x])
         moved |= {id(v): int(new.get((v,), v)) for v in whole}
         if made is None:
-            twin = _replayed(root, known, longer, {**data, **moved})
+            twin = _replayed(root, known, longer, {**data, **moved}, asked)
         else:
             twin = _computed(made, known, longer, data)
         with np.errstate(all="ignore"):
@@ -73,7 +74,8 @@ def resized(
         if not all(np.isfinite(v).all() for v in (twin[root].data, *found.values())):
             raise ValueError("the gradients are not finite there")
         held = {id(old.data): new.data for old, new in twin.items()}
-        return Data(twin, {**held, **data, **moved}, copies)
+        masks = {key: twin[node].data for key, node in asked.items() if node in twin}
+        return Data(twin, {**held, **data, **moved, **masks}, copies)
 
     def ways(longer: Lengthened) -> Iterator[Iterator[Callable[[], Data]]]:
         made_of = _made_of(known, longer)
@@ -220,7 +222,11 @@ def _products(pairs: Iterable[tuple[int, int]]) -> Iterator[tuple[tuple[int, int
 
 
 def _replayed(
-    root: Node, known: Lengths, longer: Lengthened, data: Mapping[Any, Any]
+    root: Node,
+    known: Lengths,
+    longer: Lengthened,
+    data: Mapping[Any, Any],
+    asked: Mapping[int, Node],
 ) -> dict[Node, Node]:
     """The graph on that data."""
 
@@ -234,7 +240,9 @@ def _replayed(
     nodes = {x: data[id(x)] for x in topological_order(root) if x.op is None}
     at = {key: v for key, v in data.items() if isinstance(key, tuple)}
     arrays = {key: v for key, v in data.items() if is_array(v)}
-    return replay(root, nodes, constants={**arrays, **at}, wide=True, settings=settings)
+    return replay(
+        root, nodes, constants={**arrays, **at}, wide=True, settings=settings, asked=asked
+    )
 
 
 def _computed(
