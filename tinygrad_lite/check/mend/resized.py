@@ -32,6 +32,7 @@ MOST = 12  # ways in which the numbers may be lengths
 FACTORS, PRODUCTS = 3, 500  # lengths of which a number may be the product, and how many of these
 HALF = 0.5  # that of a square
 LEAST, SINGLY = 2, 6  # what may stand for itself, and how many of these are looked at one by one
+DECIMALS = 2  # of a number that people choose
 EXACT = 1e-9  # how nearly a number is a length
 HOWS: tuple[Callable[[float], float], ...] = (
     *(lambda n: n, lambda n: 1 / n),
@@ -152,11 +153,23 @@ def _numbers(root: Node, written: Container[float]) -> dict[Number, list[tuple[N
 
 def _ordered(n: float, new: list[float], at: Sequence[tuple[Node, int]]) -> list[float]:
     """What a number may be, the likeliest first: a 2 by which something is multiplied is itself, or
-    by which a square is divided; by a larger one it may be, as by a 2 by which something is."""
+    by which a square is divided, and a 0.1 where nothing was summed; by a larger one it may be, as
+    by a 2 by which something is."""
     factor = n > 1 and bool(at) and not any(_divides(node) for node, _ in at)
     if n == LEAST and (factor or any(_halves_square(node) for node, _ in at)):
         return [n, *new]
+    if _is_chosen(n, at):
+        return [n, *new]
     return [*new, n] if factor or n <= LEAST else new
+
+
+def _is_chosen(n: float, at: Sequence[tuple[Node, int]]) -> bool:
+    return n < 1 and n == round(n, DECIMALS) and all(_over(node) is node for node, _ in at)
+
+
+def chosen(root: Node) -> set[float]:
+    """The numbers of a loss that are hardly lengths: short ones, where nothing was summed."""
+    return {x[0] for x, at in _numbers(root, ()).items() if _is_chosen(x[0], at)}
 
 
 def _halves_square(node: Node) -> bool:

@@ -239,7 +239,9 @@ class Search(Ranked):
     def _statements(self) -> Iterator[Hit]:
         """Assignments that are slips as such."""
         found = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
-        return self._confirming(e for s in dict.fromkeys(found) for e in statements(s))
+        return self._confirming(
+            e for s in dict.fromkeys(found) for e in statements(s, self.known.constants)
+        )
 
     @cached_property
     def _slices(self) -> list[ast.expr]:
@@ -252,7 +254,7 @@ class Search(Ranked):
     def _after(self) -> Iterator[Hit]:
         """The line's assignment as such a slip, and one more in what is left without it."""
         own = self.goal.record.instance
-        found = statements(own.statement) if own is not None else ()
+        found = statements(own.statement, self.known.constants) if own is not None else ()
         for first in sorted(found, key=lambda edit: edit.rank):
             other = self.goal.after(first) if not self.late() else None
             left = (self.until - time.thread_time()) / SHARES[0]
