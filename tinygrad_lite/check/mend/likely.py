@@ -305,7 +305,7 @@ def _same(a: Any, b: Any) -> bool:
 def _is_chosen(arrays: list[Any]) -> bool:
     """Whether an array's entries are one of two numbers, and no mask's."""
     found = {*np.unique(arrays[0])} if arrays else set()
-    return len(found) == 2 < np.size(arrays[0]) and not found <= {-1.0, 0.0, 1.0}  # noqa: PLR2004
+    return len(found) == 2 < np.size(arrays[0]) and not found <= {-1.0, 0.0, 1.0}
 
 
 def _is_one(a: Any) -> bool:

@@ -25,6 +25,7 @@ from .composites import whole
 from .farther import everywhere, farther, run_farther, run_forwards
 from .likely import Ranked
 from .looked import Place, looked_up
+from .masked import masked
 from .places import Values, Vector, setting_of
 from .pool import NAME
 from .rows import Edit, is_numeric
@@ -321,6 +322,7 @@ class Search(Ranked):
         yield from alike(at, at.pool.instance.source.tree)
         if w is not None:
             yield from looked_up(at, w)
+            yield from masked(at, w)
             yield from whole(at, w)
 
     def _is_run(self, e: ast.expr, wanted: Values) -> bool:

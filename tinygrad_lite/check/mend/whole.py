@@ -175,12 +175,10 @@ def statements(s: ast.AST, numbers: Iterable[float]) -> Iterator[Edit]:
                 yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
         if isinstance(target, ast.Subscript):
             yield Edit(s, _added_at(target, s.value), "missing-term", ODD)
-        if isinstance(target, ast.Subscript) and type(getattr(s.value, "value", None)) in (
-            int,
-            float,
-        ):
-            for n in {s.value.value, *numbers} - {0, 1}:
-                kind = "wrong-activation-derivative" if is_nothing(s.value) else "missing-factor"
+        size: Any = getattr(s.value, "value", None)
+        if isinstance(target, ast.Subscript) and type(size) in (int, float):
+            for n in {size, *numbers} - {0, 1}:
+                kind = "wrong-activation-derivative" if size == 0 else "missing-factor"
                 yield Edit(s, ast.AugAssign(target, ast.Mult(), number(n)), kind, LIKELY)
     target = getattr(s, "target", None) or (getattr(s, "targets", None) or [None])[0]
     if isinstance(s, ast.Assign) and isinstance(target, ast.Tuple):
