@@ -79,8 +79,8 @@ class Ranked(Places):
                 around.op, (ast.Add, ast.Sub)
             )
             return NEAR if product or isinstance(around, (ast.UnaryOp, ast.Call)) else 0.0
-        if not isinstance(around, ast.BinOp):
-            return 0.0
+        if not isinstance(around, ast.BinOp):  # -z < 0 for z > 0
+            return FAR * (isinstance(around, ast.Compare) and _is_negated(edit))
         if _is_negated(edit) and not _literal(new) and self._is_behind(record):
             return FAR
         odd = edit.kind == "sign" and edit.place is around.right
