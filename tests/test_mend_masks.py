@@ -8,11 +8,11 @@ from tests.mend_cases.case import Slip, variant
 from tests.mend_cases.masked_losses import (
     ELU_LAYER,
     EPSILON_TUBE,
-    HUBER,
     LEAKY_IN_PLACE,
     LEAKY_NET,
     MAX_POOLED,
     QUANTILE,
+    ROBUST_LINE,
 )
 from tinygrad_lite.backprop.replay import questions, replay
 from tinygrad_lite.check.mend.redraw import FAR, redraw
@@ -38,8 +38,13 @@ def first(case, right, wrong):
         (LEAKY_IN_PLACE, "*= 0.2", "= 0", "du[u <= 0] *= 0.2"),
         (LEAKY_IN_PLACE, "*= 0.2", "= 0.2", "du[u <= 0] *= 0.2"),
         # what is right only where masks follow the data
-        (HUBER, "np.abs(r) <= delta", "r <= delta", "inside = np.abs(r) <= delta"),
-        (HUBER, "inside, r,", "inside, 2 * r,", "dr = np.where(inside, r, delta * np.sign(r))"),
+        (ROBUST_LINE, "np.abs(r) <= delta", "r <= delta", "inside = np.abs(r) <= delta"),
+        (
+            ROBUST_LINE,
+            "inside, r,",
+            "inside, 2 * r,",
+            "dr = np.where(inside, r, delta * np.sign(r))",
+        ),
         (ELU_LAYER, "z > 0", "z < 0", "dz = da * np.where(z >= 0, 1, a + alpha)"),
         (QUANTILE, "tau - 1) / m", "1 - tau) / m", "de = np.where(e >= 0, tau, tau - 1) / m"),
     ],
@@ -72,7 +77,7 @@ def test_a_step_may_be_a_multiple_by_a_number_with_a_name():
     def backward(X, r, C):
         dr = np.sign(r) * (r > 0.3)
         dw = C * X.T @ dr
-        return dw
+        return {"w": dw}
 
     found = tg.check(E, backward, names={"X": X, "r": r, "w": w, "C": C})
     assert [f.mended for f in found.wrong] == ["dr = np.sign(r) * (np.abs(r) > 0.3)"]

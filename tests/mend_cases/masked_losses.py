@@ -71,7 +71,7 @@ LEAKY_IN_PLACE = Case(
 )
 
 
-def huber(rng):
+def robust_line(rng):
     A, b, w = rng.normal(size=(12, 3)), 2 * rng.normal(size=12), tg.Tensor(rng.normal(size=3))
     r = A @ w - b
     delta = 1.35
@@ -79,16 +79,16 @@ def huber(rng):
     return loss, locals()
 
 
-def huber_backward(A, r, delta):
+def robust_line_backward(A, r, delta):
     inside = np.abs(r) <= delta
     dr = np.where(inside, r, delta * np.sign(r))
     dw = A.T @ dr
     return dw
 
 
-HUBER = Case(
-    huber,
-    huber_backward,
+ROBUST_LINE = Case(
+    robust_line,
+    robust_line_backward,
     (
         Slip("delta * np.sign(r)", "delta", "missing-factor"),
         Slip("delta * np.sign(r)", "np.sign(r)", "missing-factor"),
@@ -116,7 +116,6 @@ def multiclass_hinge_backward(X, t, W, M, n):
     dS[np.arange(n), t] = -dS.sum(axis=1)
     dS /= n
     dW = X.T @ dS
-    dX = dS @ W.T
     return dW
 
 
@@ -330,7 +329,7 @@ HARD_SIGMOID_GATE = Case(
 )
 
 
-def triplet(rng):
+def anchored(rng):
     A, P, N = (tg.Tensor(rng.normal(size=(9, 3))) for _ in range(3))
     margin = 0.5
     dp, dn = ((A - P) ** 2).sum(axis=1), ((A - N) ** 2).sum(axis=1)
@@ -339,7 +338,7 @@ def triplet(rng):
     return loss, locals()
 
 
-def triplet_backward(A, P, N, gap):
+def anchored_backward(A, P, N, gap):
     active = (gap > 0)[:, None] / len(gap)
     grad_A = 2 * active * (N - P)
     grad_P = -2 * active * (A - P)
@@ -347,9 +346,9 @@ def triplet_backward(A, P, N, gap):
     return grad_A, grad_P, grad_N
 
 
-TRIPLET = Case(
-    triplet,
-    triplet_backward,
+ANCHORED = Case(
+    anchored,
+    anchored_backward,
     (
         Slip("(N - P)", "(P - N)", "sign"),
         Slip("-2 * active * (A - P)", "2 * active * (A - P)", "sign"),
