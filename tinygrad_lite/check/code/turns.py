@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -56,12 +56,13 @@ def is_turned(step: Step, update: Step) -> bool:
     return a.T.shape == b.shape and not np.array_equal(a, b) and np.allclose(a.T, b, NEAR, 0)
 
 
-def counted(a: Vector, b: Vector) -> float | None:
-    """The c of b = c a where it is whole, or one over a whole number."""
+def counted(a: Vector, b: Vector, also: Iterable[float] = ()) -> float | None:
+    """The c of b = c a where it is whole, or one over a whole number, or `also` of these."""
     a, b = np.ravel(a), np.ravel(b)
     with np.errstate(all="ignore"):
         c = float(b @ b / (b @ a)) if a.shape == b.shape else np.nan
     if not np.isfinite(c) or not c or np.abs(c * a - b).max() > NEAR * np.abs(b).max():
         return None
     exact = float(round(c)) if abs(c) > 1 else 1 / round(1 / c)
+    exact = next((n for n in also if abs(n - c) <= NEAR * n), exact)
     return exact if abs(exact - c) <= NEAR * abs(c) else None
