@@ -90,13 +90,15 @@ class Judge:
     def _shifted(self, rows: Sequence[Judged]) -> dict[str, Node]:
         """The names of what is wrong that may be meant for what their activation was computed from:
         da2 = (dz3 @ W3.T) * relu'(z2)."""
-        found: dict[str, set[Node]] = {}
+        nodes: dict[str, set[Node]] = {}
         for row in rows:
-            if row.verdict in (WRONG, FOLLOWS) and row.step.key is None and row.node is not None:
-                of = self._before_activation(row.node)
-                found.setdefault(row.step.name, set()).update({of} - {row.node})
+            if row.node is not None and row.step.key is None:
+                nodes.setdefault(row.step.name, set()).add(row.node)
+        wrong = {row.step.name for row in rows if row.verdict in (WRONG, FOLLOWS)}
+        once = {n: of.pop() for n, of in nodes.items() if len(of) == 1}
+        found = {n: self._before_activation(once[n]) for n in wrong & once.keys()}
         claimed = self.trace.handed_back
-        return {n: of.pop() for n, of in found.items() if len(of) == 1 and n not in claimed}
+        return {n: of for n, of in found.items() if of is not once[n] and n not in claimed}
 
     def _before_activation(self, node: Node) -> Node:
         """What a node was computed from entry by entry, up to what has a name."""
