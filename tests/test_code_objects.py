@@ -294,3 +294,28 @@ def test_an_edit_around_a_comprehension_is_one_that_only_a_run_tells() -> None:
     x, y, w = rng.normal(size=(5, 3)), rng.normal(size=5), tg.Tensor(rng.normal(size=3))
     E = 0.5 * ((x @ w - y) ** 2).sum() / 5
     assert not tg.check(E, by_columns, names=locals()).ok
+
+
+def lists_of_heads(x: Any, miss: Any, q_bars: Any, k_bars: Any) -> Any:
+    mean_grad_w_q, mean_grad_w_k = [], []
+    for q, k in zip(q_bars, k_bars, strict=True):
+        to_q, to_k = x.T @ (miss * k), x.T @ (miss * q)
+        mean_grad_w_q.append(to_q / len(x))
+        mean_grad_w_k.append(to_k / len(x))
+    return mean_grad_w_q, mean_grad_w_k
+
+
+def test_lists_are_of_those_whose_words_they_abbreviate() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(5, 3))
+    w_query = [tg.Tensor(rng.normal(size=(3, 2))) for _ in range(2)]
+    w_key = [tg.Tensor(rng.normal(size=(3, 2))) for _ in range(2)]
+    q_bars, k_bars = [x @ w for w in w_query], [x @ w for w in w_key]
+    out = q_bars[0] * k_bars[0] + q_bars[1] * k_bars[1]
+    miss = out - rng.normal(size=(5, 2))
+    E = 0.5 * (miss**2).sum() / 5
+    assert tg.check(E, lists_of_heads, names=locals()).ok
+    (mistake,) = tg.check(
+        E, changed(lists_of_heads, "(miss * k)", "(miss * q)"), names=locals()
+    ).wrong
+    assert mistake.by == "edit"

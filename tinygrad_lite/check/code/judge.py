@@ -70,7 +70,7 @@ class Judge:
         lines: a step's size for a step down, an activation for what it was computed from."""
         undirected = [r for r in rows if r.rated is not None and r.step.update is None]
         shifted = self._shifted(rows)
-        trials: list[tuple[dict[str, Node], float]] = [({}, 1.0)] * bool(undirected)
+        trials: list[tuple[dict[str, Node], float]] = [({}, 1.0)] * (len(undirected) > 1)
         for given, sign in (*trials, *[(shifted, -1.0)] * bool(shifted)):
             kept = dict(self.pairs.given), self.multiples, self.sign
             self.pairs.given |= given

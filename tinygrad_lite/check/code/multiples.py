@@ -17,7 +17,6 @@ import numpy as np
 from ...graph.node import Node, raw
 from ..scales import Scales
 from .judged import FOLLOWS, RIGHT, UNJUDGED, WRONG, Judged, Multiple
-from .pairing import is_claimed
 from .pairs import Pairs
 from .steps import may_be_gradient, steps
 from .trace import Record, Trace
@@ -197,3 +196,13 @@ def _called(use: Judged) -> set[float]:
     found = (raw(at.names[n].value) for n in read if n in at.names)
     sizes = {abs(float(v)) for v in found if isinstance(v, (int, float))} - {0.0, 1.0, TWO}
     return {*sizes, *(1 / n for n in sizes)}
+
+
+def is_claimed(name: str, node: Node, trace: Trace, pairs: Pairs) -> bool:
+    """Whether a name is handed back, and not under the key of another node, as of the first state:
+    {"dh0": dh_next}."""
+    site: Any = None if trace.result is None else trace.result.site
+    found = zip(site.keys, site.values, strict=True) if isinstance(site, ast.Dict) else ()
+    keys = [k for k, e in found if isinstance(e, ast.Name) and e.id == name]
+    of = [pairs.named(k.value) for k in keys if isinstance(k, ast.Constant)]
+    return name in trace.handed_back and all(x is None or x is node for x in of)

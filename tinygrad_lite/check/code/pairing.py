@@ -89,8 +89,8 @@ class Pairing:
         return found
 
     def _says_more(self, row: Judged, named: Any) -> bool:
-        """Whether an update tells what the gradient that has a name does not: it goes the other
-        way, or takes up a factor that is missing in that, as in W -= (lr / m) * dW."""
+        """Whether an update tells what a named gradient does not: it goes the other way, or takes
+        up a factor that is missing in that, as in W -= (lr / m) * dW."""
         assert row.step.update is not None
         node, scale = row.step.update
         g, taken = self.truth.gradient(node), np.asarray(row.step.value) / scale
@@ -304,7 +304,7 @@ class Pairing:
         loop = next((n for n in reversed(every) if last in ast.walk(n)), None)
         if loop is None or np.any(first.value) or first.instance.statement in ast.walk(loop):
             return False
-        if node.op is None or is_claimed(name, node, self.trace, self.pairs):
+        if node.op is None or name in self.trace.handed_back:
             return False
         uses = [n.ctx for n in ast.walk(loop) if isinstance(n, ast.Name) and n.id == name]
         stores = sum(isinstance(ctx, ast.Store) for ctx in uses)
@@ -381,16 +381,6 @@ class Pairing:
             return None
         nodes = (n for n in self._order if not self.truth.jacobians)
         return next((n for n in nodes if self.equal(n, value, self.truth.gradient(n))), None)
-
-
-def is_claimed(name: str, node: Node, trace: Trace, pairs: Pairs) -> bool:
-    """Whether a name is handed back, and not under the key of another node, as of the first state:
-    {"dh0": dh_next}."""
-    site: Any = None if trace.result is None else trace.result.site
-    found = zip(site.keys, site.values, strict=True) if isinstance(site, ast.Dict) else ()
-    keys = [k for k, e in found if isinstance(e, ast.Name) and e.id == name]
-    of = [pairs.named(k.value) for k in keys if isinstance(k, ast.Constant)]
-    return name in trace.handed_back and all(x is None or x is node for x in of)
 
 
 def _agree(a: Any, b: Any, deep: int) -> bool:
