@@ -247,6 +247,9 @@ class Pairing:
                 turns.append([])
             turns[-1].append(row)
         node = self.pairs.node(name, turns[-1][-1].step.value)
+        if node is not None and self.truth.of[node] is self.truth.tape.root:
+            of_loss = np.shape(turns[-1][-1].step.value) != node.shape  # with respect to another
+            node = None if of_loss else node
         if node is not None:
             turns = until(turns, node.shape)
         if node is not None and len(turns[-1]) > 1 and group[-1].step.returned:
