@@ -65,7 +65,26 @@ class Multiples:
                 if tells and (False, True) not in told and row.step.name not in keyed:
                     claimed = is_claimed(row.step.name, row.node, self.trace, self.pairs)
                     found += [row] * (not claimed)
-        return found
+        return found or self._of_others(rows, keyed)
+
+    def _of_others(self, rows: Sequence[Judged], keyed: set[str]) -> list[Judged]:
+        """The same of what is no gradient of a leaf, in any turn of a loop, where all that is wrong
+        has a name that is no node's: of what is right in the end something would not be."""
+        wrong = [r for r in rows if r.verdict == WRONG and r.multiple is None]
+        ends = [r for r in rows if r.verdict == RIGHT and r.final and r.last]
+        for row in wrong:
+            if (
+                row.node is None
+                or row.node.op is None
+                or row.step.name in keyed
+                or is_claimed(row.step.name, row.node, self.trace, self.pairs)
+            ):
+                return []
+            below = self.trace.below([row.step.record])
+            felt = [end for end in ends if end.step.record in below]
+            if not felt or all(self._told(row, end)[1] for end in felt):
+                return []
+        return wrong
 
     def _is_left(self, row: Judged) -> bool:
         """Whether a step only leaves a value in an object, to be carried on, say, where an
