@@ -125,9 +125,11 @@ def _lead(e: Expr) -> Number:
 
 
 def is_mask(e: Expr) -> bool:
-    """Whether e is 0 or 1: a question about values, or an array of the answers."""
+    """Whether e is 0 or 1: a question about values, or an array of the answers, or several."""
     if e.kind == ATOM:
         return bool(e.head.mask)
+    if e.kind == MUL:
+        return all(map(is_mask, e.args))
     return e.kind == MAP and e.head.op.plain
 
 
