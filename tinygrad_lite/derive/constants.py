@@ -175,7 +175,7 @@ def fixed_numbers(order: Sequence[Node], lengths: Mapping[int, str]) -> dict[str
 
 
 def _same(made: Callable[[Any], Any], array: Any, wanted: Any) -> bool:
-    if sorted(array.shape) != sorted(wanted.shape):
+    if array.dtype.kind not in "fiub" or sorted(array.shape) != sorted(wanted.shape):
         return False
     found = made(np.asarray(array, dtype=np.float64))
     return bool(found.shape == wanted.shape and (found == wanted).all())

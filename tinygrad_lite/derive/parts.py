@@ -12,7 +12,7 @@ from .measure import cost
 from .terms import ADD, ATOM, MAP, MUL, NUM, SIZE, Expr, Head, Ix, Number, Symbol, intern, table
 
 Power = tuple[Expr, Number]
-_COMMON = 6  # of larger denominators no common factor is taken out: s - 0.7 stays
+_COMMON = 4  # of larger denominators no common factor is taken out: s - 0.7 stays
 
 
 def exact(c: Number) -> Number:

@@ -42,9 +42,9 @@ class Graph:
     """The float64 twin of a graph, consumers first, and what its nodes and constants are called.
 
     `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
-    fact about the data is used of; by id, `derived` has constants that are made of another, `parts` the
-    code of unnamed parts of arrays, `masks` those that hold truths; `declared` what the user says
-    of arrays by name.
+    fact about the data is used of; by id, `derived` has constants that are made of another, `parts`
+    the code of unnamed parts of arrays, `masks` those that hold truths; `declared` what the user
+    says of arrays by name.
     """
 
     root: Node

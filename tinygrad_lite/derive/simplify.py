@@ -11,6 +11,7 @@ from ..ops.choice import where
 from .algebra import add, apply, multiply, opened, rebuilt, rename, total
 from .fold import Definitions
 from .measure import cost, skeleton
+from .moves import undone
 from .paper import Paper
 from .parts import Power, content, factors, head, is_mask, terms
 from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, Ix, Number, intern
@@ -51,7 +52,7 @@ class Simplifier:
 
     def _search(self, e: Expr) -> Expr:
         fold = self.definitions
-        found = fold.fold(rebuilt(e, self.best))
+        found = fold.fold(undone(rebuilt(e, self.best), fold.calls))
         if cost(found) > _LARGE or _spread(found) > _TERMS:
             return found
         if monotonic() > self.deadline:
