@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from math import sqrt
@@ -18,9 +17,6 @@ from ..notation.mathematics import number_text
 from ..notation.settings import told
 from ..notation.views import part_of
 from ..ops.elementwise import pow as power
-from .paper import Paper, Unreadable
-from .parts import number
-from .terms import Size, index
 
 _PLAIN = {0, 1, 2, 0.5}  # numbers that are made of nothing
 _SHORT = 4  # signs of a number that people write, such as 0.25
@@ -58,8 +54,7 @@ class Constants:
     (labels and masks as they are), with `names` by the id of the twin, and `keys` back.
 
     By the id of the twin, too: `derived`, those that are an expression of another, such as 1 - y or
-    y[:, None], `parts`, the code of other views, and `masks`, which hold truths. Masks that are
-    `asked` are none.
+    y[:, None], and `masks`, which hold truths. Masks that are `asked` are none.
     """
 
     def __init__(
@@ -75,7 +70,6 @@ class Constants:
         self.keys: dict[int, int] = {}
         self.derived: dict[int, Made] = {}
         self.notes: dict[str, None] = {}
-        self.parts: dict[int, str] = {}
         self.masks: set[int] = set()
         unnamed: dict[int, Any] = {}
         for node in dict.fromkeys([*order, *topological_order(*asked.values())]):
@@ -106,12 +100,7 @@ class Constants:
         for name, base in self.arrays.items():
             code = part_of(x, base, "a")
             if code:
-                view = eval(f"lambda a: {code}")
-                with suppress(Unreadable):
-                    view(Paper(number(0), [index(Size(n)) for n in base.shape]))
-                    self._derive(key, view, name)
-                    return True
-                self.parts[id(self.twins[key])] = part_of(x, base, name)
+                self._derive(key, eval(f"lambda a: {code}"), name)
                 return True
         return False
 

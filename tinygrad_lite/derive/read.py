@@ -42,9 +42,8 @@ class Graph:
     """The float64 twin of a graph, consumers first, and what its nodes and constants are called.
 
     `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
-    fact about the data is used of; by id, `derived` has constants that are made of another, `parts`
-    the code of unnamed parts of arrays, `masks` those that hold truths; `declared` what the user
-    says of arrays by name.
+    fact about the data is used of; by id, `derived` has constants that are made of another, `masks`
+    those that hold truths; `declared` what the user says of arrays by name.
     """
 
     root: Node
@@ -53,7 +52,6 @@ class Graph:
     variables: Collection[Node]
     derived: Mapping[int, Made] = field(default_factory=dict)
     declared: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
-    parts: Mapping[int, str] = field(default_factory=dict)
     masks: Collection[int] = ()
     order: list[Node] = field(init=False)
     place: dict[Node, int] = field(init=False)
@@ -175,17 +173,16 @@ class Reading:
         if made is not None:
             found: Paper = made.of(self.value(made.base))
             return found
-        data, part = in_numpy(x), self.graph.parts.get(id(x), "")
+        data = in_numpy(x)
         constant = name is None and letter == "c" and id(x) not in self.graph.masks
         if constant and data.size and (data == data.flat[0]).all():
             return Paper(number(float(data.flat[0])), self._axes(x, data.shape))
         if name is None:
             name = self.graph.invent(letter)
             what = {"c": "a constant", "p": "a leaf"}[letter]
-            what = part or f"a name for {what} of shape {data.shape} without one"
-            self.notes[f"{name} is {what}"] = None
+            self.notes[f"{name} is a name for {what} of shape {data.shape} without one"] = None
         symbol = self._symbol(x, name, data, depth)
-        symbol.invented, symbol.part = name not in self.graph.names.values(), part
+        symbol.invented = name not in self.graph.names.values()
         if x not in self.graph.variables if isinstance(x, Node) else True:
             _look(symbol, data)
         for kind, axis in self.graph.declared.get(name, ()):

@@ -96,7 +96,6 @@ class Work:
             set(self.xs),
             constants.derived,
             self.declared,
-            constants.parts,
             constants.masks,
         )
         self.reading = Reading(self.graph)
