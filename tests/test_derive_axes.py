@@ -159,6 +159,15 @@ def test_parts_of_arrays_hold_at_all_sizes():
     assert "holds at these sizes" in str(flat)
 
 
+def test_lengths_that_a_rule_made_are_not_those_of_what_is_read_next():
+    found = set()
+    for _ in range(10):
+        A, W = tensor(5, 4), tensor(4, 5)
+        E = tg.sum(W * (W - 2 * tg.sum(tg.sum(A, axis=0)[1:])))
+        found.add(str(tg.derive(E, A).formulas[0]))
+    assert found == {"∂E/∂A = 𝟏 put_at(−2 𝟏ᵀ W 𝟏, 1:, shape=(n,))ᵀ"}
+
+
 def test_a_move_that_another_undoes_is_not_written():
     M, v, S = tensor(4, 3), tensor(5), tensor(3, 3)
     flat = tg.reshape(M, (-1,))

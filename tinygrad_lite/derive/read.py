@@ -102,6 +102,7 @@ class Reading:
         self.constants: dict[int, Paper] = {}
         self.notes: dict[str, None] = {}
         self._sizes: dict[tuple[int, int], Size] = {}
+        self._held: list[Any] = []
         self._read()
         if not self._sizes:
             return
@@ -130,7 +131,7 @@ class Reading:
         if found.expr.kind == CALL:
             self._join_others(node, inputs, found)
             for k, i in enumerate(found.axes):  # sizes are the same each time the node is read
-                if i is not None:
+                if i is not None and node in self.graph.place:
                     self._sizes.setdefault((id(node), k), i.size).join(i.size)
             if node.op.plain:
                 return self._filled(node, found)
@@ -166,6 +167,7 @@ class Reading:
         found = self.constants.get(id(x))
         if found is None:
             found = self.constants[id(x)] = self._leaf(x, self.graph.names.get(id(x)), "c", 0)
+            self._held.append(x)  # of a rule it would be gone, and its id another array's
         return found
 
     def _leaf(self, x: Any, name: str | None, letter: str, depth: int) -> Paper:
