@@ -118,6 +118,10 @@ def test_a_view_of_an_array_is_that_at_other_indices():
     W, a, b, M = drawn(4, 3), np.arange(4.0), np.arange(1.0, 4.0), np.arange(15.0).reshape(5, 3)
     assert tg.derive(tg.sum(a[:, None] * W * b[None]), W).formulas[0].text == "a bᵀ"
     assert tg.derive(tg.sum(M[1] * W * M[1:].T[:, 2]), W).formulas[0].text.count("M₁")
+    C = np.arange(12.0).reshape(3, 4)
+    flat = tg.derive(tg.sum(tg.reshape(W.T, (-1,)) * C.reshape(-1)), W)
+    assert flat.formulas[0].text == "Cᵀ"
+    assert "2 sets of sizes" in str(flat)
     known = np.array([True, False, True, True])
     z = drawn(4)
     assert tg.derive(tg.sum(tg.where(~known, z, 0.0)), z).formulas[0].text == "1 − known"

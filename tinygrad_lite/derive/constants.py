@@ -96,9 +96,11 @@ class Constants:
             self.names[id(twin)] = name
 
     def _is_part(self, key: int, x: Any) -> bool:
-        """Whether an unnamed array is a view of one with a name: Y[:, None], X[1:].T."""
+        """Whether an unnamed array is a view of one with a name: Y[:, None], X[1:].T, X.ravel()."""
         for name, base in self.arrays.items():
             code = part_of(x, base, "a")
+            if not code and _is_reshaped(x, base):
+                code = f"a.reshape({(-1,) if x.ndim == 1 else x.shape})"
             if code:
                 self._derive(key, eval(f"lambda a: {code}"), name)
                 return True
@@ -161,6 +163,12 @@ def fixed_numbers(order: Sequence[Node], lengths: Mapping[int, str]) -> dict[str
                 of = f"the length {n} of {name}" if n else "data that it was made of"
                 found[f"{number_text(float(x))} is a number here: it does not follow {of}"] = None
     return dict.fromkeys(islice(found, _FEW))
+
+
+def _is_reshaped(a: Any, base: Any) -> bool:
+    """Whether two arrays are the same entries in the same order."""
+    both = [x for x in (a, base) if isinstance(x, np.ndarray) and x.flags.c_contiguous]
+    return len({(x.ctypes.data, x.size, x.dtype) for x in both}) == 1 < len(both)
 
 
 def _same(made: Callable[[Any], Any], array: Any, wanted: Any) -> bool:

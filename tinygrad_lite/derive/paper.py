@@ -13,7 +13,7 @@ from ..graph.op import Op
 from ..ops.constants import reduced_axes
 from ..ops.elementwise import pow as power
 from ..ops.index import plain_ops, registry
-from ..ops.shape import getitem
+from ..ops.shape import getitem, reshape
 from .algebra import add, apply, atom, call, delta, multiply, rename, total
 from .parts import head, number, size_of
 from .terms import NUM, ONLY, Expr, Ix, Size, Symbol, fixed, index, slot
@@ -103,6 +103,14 @@ class Paper:
     def transpose(self, *axes: int) -> Paper:
         """The same array with its axes in another order."""
         return Paper(self.expr, [self.axes[a] for a in axes])
+
+    def reshape(self, shape: Sequence[int]) -> Paper:
+        """The same entries in another shape."""
+        try:
+            return Namespace().reshape(self, shape)
+        except Unreadable:
+            new = np.broadcast_to(0, self.shape).reshape(shape).shape
+            return called(reshape, [self], {"shape": shape}, new)
 
     def __getitem__(self, wanted: Any) -> Paper:
         """Whole axes, new ones and single places are read; of others the op takes the whole."""
