@@ -25,6 +25,7 @@ from .composites import whole
 from .farther import everywhere, farther, run_farther, run_forwards
 from .likely import Ranked
 from .looked import Place, looked_up
+from .masked import masked
 from .places import Values, Vector, setting_of
 from .pool import NAME
 from .rows import Edit, is_numeric
@@ -239,7 +240,9 @@ class Search(Ranked):
     def _statements(self) -> Iterator[Hit]:
         """Assignments that are slips as such."""
         found = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
-        return self._confirming(e for s in dict.fromkeys(found) for e in statements(s))
+        return self._confirming(
+            e for s in dict.fromkeys(found) for e in statements(s, self.known.constants)
+        )
 
     @cached_property
     def _slices(self) -> list[ast.expr]:
@@ -252,7 +255,7 @@ class Search(Ranked):
     def _after(self) -> Iterator[Hit]:
         """The line's assignment as such a slip, and one more in what is left without it."""
         own = self.goal.record.instance
-        found = statements(own.statement) if own is not None else ()
+        found = statements(own.statement, self.known.constants) if own is not None else ()
         for first in sorted(found, key=lambda edit: edit.rank):
             other = self.goal.after(first) if not self.late() else None
             left = (self.until - time.thread_time()) / SHARES[0]
@@ -319,6 +322,7 @@ class Search(Ranked):
         yield from alike(at, at.pool.instance.source.tree)
         if w is not None:
             yield from looked_up(at, w)
+            yield from masked(at, w)
             yield from whole(at, w)
 
     def _is_run(self, e: ast.expr, wanted: Values) -> bool:
