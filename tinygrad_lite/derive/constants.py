@@ -114,16 +114,11 @@ class Constants:
         known = {name: in_numpy(a) for name, a in self.arrays.items()}
         for text, made in _MADE.items():
             for name, a in known.items():
-                if (
-                    a.dtype.kind not in "fiub"
-                    or (a.dtype == bool) != mask
-                    or not _same(made, a, data)
-                ):
-                    continue
-                self._derive(key, made, name)
-                said = text.format(name)
-                self.notes[f"an array without a name is read as {said}, which it equals"] = None
-                return
+                if (a.dtype == bool) == mask and _same(made, a, data):
+                    self._derive(key, made, name)
+                    said = f"an array without a name is read as {text.format(name)}"
+                    self.notes[f"{said}, which it equals"] = None
+                    return
 
     def _derive(self, key: int, made: Callable[[Any], Any], name: str) -> None:
         base, twin = self.arrays[name], self.twins[key]

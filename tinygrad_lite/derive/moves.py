@@ -19,6 +19,7 @@ from .parts import head
 from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, ONLY, Expr, Head, Ix, Symbol, slot, table
 
 Params = Mapping[str, Any]
+_LARGEST = 10_000  # entries of an array that an op is tried on
 
 
 def along_first(node: Node, at: int) -> Params | None:
@@ -155,6 +156,8 @@ def _taken(f: Head) -> list[int] | None:
 
 def _tried(f: Head) -> list[int] | None:
     shape = [_number(size) for size in f.layout[0]]
+    if prod(shape) > _LARGEST:
+        return None
     places = np.arange(1.0, 1 + prod(shape))
     other = np.append(0.0, np.random.default_rng(0).permutation(places))
     try:
