@@ -46,6 +46,14 @@ def first(case, right, wrong):
             "dr = np.where(inside, r, delta * np.sign(r))",
         ),
         (ELU_LAYER, "z > 0", "z < 0", "dz = da * np.where(z >= 0, 1, a + alpha)"),
+        # a branch, of which only some entries are wanted
+        (ELU_LAYER, "a + alpha", "alpha", "dz = da * np.where(z > 0, 1, alpha + a)"),
+        (
+            ROBUST_LINE,
+            "delta * np.sign(r)",
+            "delta",
+            "dr = np.where(inside, r, delta * np.sign(r))",
+        ),
         (QUANTILE, "tau - 1) / m", "1 - tau) / m", "de = np.where(e >= 0, tau, tau - 1) / m"),
     ],
 )
