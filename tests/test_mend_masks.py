@@ -6,6 +6,7 @@ import pytest
 import tinygrad_lite as tg
 from tests.mend_cases.case import Slip, variant
 from tests.mend_cases.masked_losses import (
+    CLIPPED_RATIO,
     ELU_LAYER,
     EPSILON_TUBE,
     LEAKY_IN_PLACE,
@@ -62,6 +63,11 @@ def test_a_slip_at_a_corner_is_mended_without_a_doubt(case, right, wrong, mended
     assert found.mended == mended
     for doubt in ("coincidence", "is also", "cannot be told", "these data alone"):
         assert doubt not in found.explanation
+
+
+def test_a_mask_that_lacks_some_entries_is_joined_with_another():
+    found = first(CLIPPED_RATIO, "(one < two) | inside", "inside")
+    assert found.mended == "active = inside | (two > one)"
 
 
 def test_a_mask_that_no_line_has_is_a_comparison_of_names():

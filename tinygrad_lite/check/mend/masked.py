@@ -49,6 +49,12 @@ def masked(at: Place, wanted: Vector) -> Iterator[Edit]:
     if len(_few(w)) == 2:
         for made, rank in _chosen(at, w):
             yield at.edit(made, SLOPE, ODD + rank)
+    upper = w != 0
+    if np.asarray(at.value).dtype.kind == "b" and (*_few(w),) == PLAIN and upper[v != 0].all():
+        for mask, rank in _masks(at, upper, v == 0):
+            either = attempted(np.bitwise_or, at.written, mask)
+            if either is not None and np.array_equal(either.value, upper):
+                yield at.edit(either, "missing-term", FARTHEST + rank)
     if len(_few(factor)) == 2 and not w[v == 0].any():
         again = any(isinstance(n, ast.Compare) for n in ast.walk(at.e))
         cost = FARTHEST if again or (*_few(factor),) == PLAIN else ODD
