@@ -25,7 +25,7 @@ from .composites import whole
 from .farther import everywhere, farther, run_farther, run_forwards
 from .likely import Ranked
 from .looked import Place, looked_up
-from .masked import masked
+from .masked import branches, masked
 from .places import Values, Vector, setting_of
 from .pool import NAME
 from .rows import Edit, is_numeric
@@ -324,6 +324,8 @@ class Search(Ranked):
             yield from looked_up(at, w)
             yield from masked(at, w)
             yield from whole(at, w)
+        else:
+            yield from branches(at, self.places[e][-1], wanted, self.value)
 
     def _is_run(self, e: ast.expr, wanted: Values) -> bool:
         """Whether edits are to be run: not all is known that is wanted, or other turns may be wrong
