@@ -101,17 +101,29 @@ def test_a_mask_of_one_entry_is_an_array():
 
 
 def test_masks_of_masks_are_what_was_asked():
-    z, x, c = drawn(4), drawn(4, 3), np.array([1.0, -2.0, 0.5, 3.0])
+    z, x, c = drawn(40), drawn(4, 3), rng.normal(size=40)
     low, high, rows = z > -1, z < 1, tg.sum(x, axis=1) > 0
+    small, large = z < -1, z > 1
     losses = {
         "where(z > −1, c, 2 z ⊙ c)": tg.sum(c * tg.where(~low, z**2, z)),
         "c ⊙ (1 − (1 − 2 z) ⊙ 𝟏[z > −1] ⊙ 𝟏[z < 1])": tg.sum(c * tg.where(low & high, z**2, z)),
-        "c ⊙ (1 − (1 − 2 z) ⊙ 𝟏[𝟏[z > −1] | 𝟏[z < 1]])": tg.sum(c * tg.where(low | high, z**2, z)),
+        "c ⊙ (1 − (1 − 2 z) ⊙ 𝟏[𝟏[z < −1] | 𝟏[z > 1]])": tg.sum(
+            c * tg.where(small | large, z**2, z)
+        ),
     }
     for expected, E in losses.items():
         assert tg.derive(E, z).formulas[0].text == expected
     kept = tg.derive(tg.sum(tg.where(rows[:, None], x**2, 0.0)), x)
     assert kept.formulas[0].text == "2 Diag(𝟏[x 𝟏 > 0]) x"
+
+
+def test_a_mask_of_few_entries_is_not_made_of_others_by_chance():
+    """Labels happen to be where z is not positive: they are data, whatever z becomes."""
+    z, labels = tg.Tensor([1.0, -2.0, 3.0]), np.array([0, 1, 0])
+    positive = z > 0
+    E = tg.where(labels == 1, z**2, tg.where(positive, z, 2 * z)).sum()
+    derived = tg.derive(E, z)
+    assert derived.formulas[0].text == "where(c₁, 2 z, 2 − positive)"
 
 
 def test_a_view_of_an_array_is_that_at_other_indices():
@@ -122,6 +134,5 @@ def test_a_view_of_an_array_is_that_at_other_indices():
     flat = tg.derive(tg.sum(tg.reshape(W.T, (-1,)) * C.reshape(-1)), W)
     assert flat.formulas[0].text == "Cᵀ"
     assert "2 sets of sizes" in str(flat)
-    known = np.array([True, False, True, True])
-    z = drawn(4)
+    known, z = rng.random(40) < 0.5, drawn(40)
     assert tg.derive(tg.sum(tg.where(~known, z, 0.0)), z).formulas[0].text == "1 − known"

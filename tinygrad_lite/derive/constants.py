@@ -17,6 +17,7 @@ from ..notation.mathematics import number_text
 from ..notation.settings import told
 from ..notation.views import part_of
 from ..ops.elementwise import pow as power
+from .masks import is_telling
 
 _PLAIN = {0, 1, 2, 0.5}  # numbers that are made of nothing
 _SHORT = 4  # signs of a number that people write, such as 0.25
@@ -108,9 +109,9 @@ class Constants:
 
     def _equals(self, key: int, data: Any) -> None:
         """An unnamed array that equals 1 - y, say, is that."""
-        if (data == data.flat[:1]).all():
-            return
         mask = data.dtype == bool
+        if (data == data.flat[:1]).all() or (mask and not is_telling(data)):
+            return
         known = {name: in_numpy(a) for name, a in self.arrays.items()}
         for text, made in _MADE.items():
             for name, a in known.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from ..graph.questions import latest
 from ..notation.views import part_of
 from ..ops.comparison import logical_and, logical_not, logical_or
 
+CHANCES = 1_000_000  # as many masks have as many entries, where one is not another's by chance
 Asked = tuple[Any, Any]  # a mask, and what was asked
 
 
 def of_masks(order: list[Node]) -> dict[int, Node]:
     """By the id of a mask without a name, what was asked, if it is made of the latest answers that
-    live, of the leaves of the graph as they were there."""
+    live, of the leaves of the graph as they were there: a part of one by its memory, others by
+    their entries, where so many do not agree by chance."""
     others: dict[int, Any] = {}
     for node in order:
         known = (node._meta or NO_META).asked or {}
@@ -47,6 +50,11 @@ def of_masks(order: list[Node]) -> dict[int, Node]:
     return found
 
 
+def is_telling(mask: Any) -> bool:
+    """Whether a mask says by its entries what it was made of: few would have so many by chance."""
+    return comb(mask.size, np.count_nonzero(mask)) > CHANCES
+
+
 def _made(x: Any, masks: list[Asked]) -> Iterator[Asked]:
     """What a mask may be that was made of others."""
     with recording_rules():
@@ -55,7 +63,7 @@ def _made(x: Any, masks: list[Asked]) -> Iterator[Asked]:
             if view and all(np.shape(raw(i)) in ((), mask.shape) for i in asked.inputs):
                 inputs = (eval(view, {"m": i}) if np.ndim(raw(i)) else i for i in asked.inputs)
                 yield x, asked.op(*inputs, **asked.params)
-        alike = [m for m in masks if m[0].shape == x.shape]
+        alike = [m for m in masks if m[0].shape == x.shape] if is_telling(x) else []
         for mask, asked in alike:
             yield ~mask, logical_not(asked)
         for (a, p), (b, q) in combinations(alike, 2):
