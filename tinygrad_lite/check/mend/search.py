@@ -29,7 +29,7 @@ from .pool import NAME
 from .rows import Edit, is_numeric
 from .slipped import edits
 from .undo import operation
-from .whole import heads, left_out, lists, sliced, started, statements
+from .whole import heads, left_out, sliced, started, statements
 from .written import FAILS, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
@@ -266,7 +266,6 @@ class Search(Ranked):
         yield from self._confirming(heads(self.trace, numpy))
         body = getattr(self.trace.definition, "body", None)
         yield from self._confirming(started(body) if isinstance(body, list) else ())
-        yield from self._confirming(lists(reversed(self.above)))
         record = self.goal.record
         if record.instance is not None:
             alike = {n for n, r in record.instance.names.items() if _has_shape(r.value, record)}
