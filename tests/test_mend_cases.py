@@ -15,6 +15,7 @@ from tests.mend_cases import (
     fresh,
     gradients,
     later,
+    masked,
     passing,
     shelf,
     square,
@@ -23,7 +24,7 @@ from tests.mend_cases import (
     variant,
 )
 
-SETS = (corpus, blind, fresh, stranger, passing, later, square, shelf, unusual)
+SETS = (corpus, blind, fresh, stranger, passing, later, square, shelf, unusual, masked)
 ALL = [case for which in SETS for case in which()]
 WRONG = [(case, slips) for case in ALL for slips in case.wrongs()]
 UNSEEN = [(case, (slip,)) for case in ALL for slip in case.unseen]
@@ -109,6 +110,7 @@ def test_the_sets_are_as_large_as_they_say():
     assert len(lengths[square]) >= 50
     assert len(lengths[shelf]) >= 50
     assert len(lengths[unusual]) >= 30
+    assert len(lengths[masked]) >= 60
     assert len(stranger()) >= 40
     assert lengths[stranger].count(1) >= 180
     assert lengths[stranger].count(2) >= 30

@@ -3,8 +3,8 @@
 `corpus_*` are programs of the corpus of `check`; `blind_*` were written before the repair was
 tried on any of them, half of them of architectures that the corpus lacks; `fresh_*`, `stranger_*`,
 `passing_*` and `later_*` are of other hands and subjects, each written after the set before it was
-mended, and so are `shelf_*`, of which the lines stand as in textbooks, and `unusual_*`, in unusual
-writing; in `square_*` axes have equal lengths by chance.
+mended, and so are `shelf_*`, of which the lines stand as in textbooks, `unusual_*`, in unusual
+writing, and `masked_*`, of losses with corners; in `square_*` axes have equal lengths by chance.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ __all__ = [
     "fresh",
     "gradients",
     "later",
+    "masked",
     "passing",
     "shelf",
     "square",
@@ -78,6 +79,11 @@ def shelf() -> list[Case]:
 def square() -> list[Case]:
     """Programs of which axes that are not the same have equal lengths."""
     return _cases("square")
+
+
+def masked() -> list[Case]:
+    """Losses whose corners are written by masks."""
+    return _cases("masked")
 
 
 def unusual() -> list[Case]:

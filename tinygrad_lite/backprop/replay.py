@@ -12,7 +12,7 @@ import numpy as np
 from ..graph import errors
 from ..graph.backend import in_numpy, is_array
 from ..graph.context import recording_rules
-from ..graph.meta import Meta
+from ..graph.meta import NO_META, Meta
 from ..graph.node import Array, Node, topological_order
 
 Adjust = Callable[[Node, Any], Any]
@@ -32,12 +32,12 @@ def replay(
     """Record the graph of `root` anew: {old node: new node}, inputs first.
 
     `data` gives leaves other values, `constants` (by id, or by node and place) the raw arrays and
-    numbers that are constants of ops, `asked` (by id) the nodes that masks are the answers
-    of. With `wide`, every leaf and constant is a float64 NumPy array (scalars are 0-d arrays) and a
-    fused op is recorded as its expansion into primitives. `adjust(old, value)` may change the value
-    of every new node before others use it, `settings(old, params)` the settings of its op. The old
-    graph is left as it is, and leaves whose data was set after it was recorded count with the value
-    they had then.
+    numbers that are constants of ops, `asked` (by id) the nodes that masks are the answers of: see
+    `questions`. With `wide`, every leaf and constant is a float64 NumPy array (scalars are 0-d
+    arrays) and a fused op is recorded as its expansion into primitives. `adjust(old, value)` may
+    change the value of every new node before others use it, `settings(old, params)` the settings of
+    its op. The old graph is left as it is, and leaves whose data was set after it was recorded
+    count with the value they had then.
     """
     others, asked = constants or {}, asked or {}
     order = topological_order(root)
@@ -88,6 +88,28 @@ def replay(
     # A fresh context: recording is on, whatever the caller switched off.
     quiet = np.errstate(all="ignore")  # NumPy warned when it was first computed
     return contextvars.Context().run(quiet(record))
+
+
+def questions(order: list[Node]) -> dict[int, Node]:
+    """By the id of a mask, the comparison that it is the answer of, as a node: where that is of the
+    leaves of the graph as they were there, and the mask is the answer still."""
+    values, found = recorded(order), dict[int, Node]()
+    for node in order:
+        for place, (op, inputs, params) in ((node._meta or NO_META).asked or {}).items():
+            with recording_rules():
+                asked = op(*inputs, **params)
+            if np.array_equal(asked.data, node.operands[place]) and _within(asked, values):
+                found[id(node.inputs[place])] = asked
+    return found
+
+
+def _within(asked: Node, values: Mapping[Node, Any]) -> bool:
+    """Whether a question is of these leaves with their values."""
+    try:
+        own = recorded(topological_order(asked))
+    except ValueError:  # which are no more what they were
+        return False
+    return all(x in values and np.array_equal(values[x], a) for x, a in own.items())
 
 
 def recorded(order: list[Node]) -> dict[Node, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backprop.chain import is_constant
 from ..backprop.flow import flow, sweep
-from ..backprop.replay import replay
+from ..backprop.replay import questions, replay
 from ..derive.step import pullback_text, write
 from ..graph.node import Array, Node, raw, topological_order
 from ..graph.op import Op
@@ -36,7 +36,9 @@ class Tape:
         self.position = {node: i for i, node in enumerate(self.order)}
         self.seed = np.ones(self.root.shape) if seed is None else np.asarray(seed, dtype=float)
         self.g: dict[Node, Vector] = sweep(self.root, self.seed)
-        self.names = names_for(self.twin, known)
+        asked = questions(topological_order(root)).items()
+        masks = {key: text for key, mask in asked if (text := write(mask, known))}
+        self.names = names_for(self.twin, {**masks, **known})
         self.rule: Callable[[Node, int], Rule | None] = cache(rule_of)  # that of a step
         self._labels: dict[Node, str] = {}
         self.consumers: dict[Node, list[tuple[Node, int]]] = {node: [] for node in self.order}

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..backprop.replay import questions
 from ..graph import errors
 from ..graph.names import arrays, name_all
 from ..graph.node import Node, topological_order
 from .derivation import Derivation
-from .questions import questions
 from .read import SUMS, SYMMETRIC
 from .work import Work
 

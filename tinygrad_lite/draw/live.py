@@ -18,11 +18,11 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..backprop.flow import flow
+from ..backprop.replay import questions
 from ..compile.arrays import recorder
 from ..compile.emit import live
 from ..compile.recorder import Held, Instruction, invoke
 from ..compile.trace import plain as listed
-from ..derive.questions import questions
 from ..graph.backend import in_numpy, namespace
 from ..graph.node import Node, fresh, topological_order
 from ..ops.constants import reduced_axes

@@ -7,7 +7,7 @@ from itertools import count
 
 import numpy as np
 
-from ..derive.questions import questions
+from ..backprop.replay import questions
 from ..graph.names import name_all
 from ..graph.node import Node, raw
 from ..notation.mathematics import number_text

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...backprop.replay import replay
+from ...backprop.replay import questions, replay
 from ...graph.backend import in_numpy, is_array
 from ...graph.names import entries_in
 from ...graph.node import Node, raw, topological_order
@@ -227,7 +227,8 @@ def _beside(node: Node, data: Data) -> Node:
     with contextlib.suppress(ValueError, RuntimeError):
         if leaves:
             constants = {**data.constants, **copied}
-            return replay(node, leaves, constants=constants, wide=True)[node]
+            asked = questions(order)
+            return replay(node, leaves, constants=constants, wide=True, asked=asked)[node]
     return node
 
 

@@ -1,12 +1,14 @@
 """Steps that stand for a multiple of a gradient: dz = p - y where dW = X.T @ dz / m.
 
 What is computed from a step tells: held at its gradient and at twice that, the others show for
-which multiple they are right. That is whole, or one over a whole number: rows, a sign.
+which multiple they are right. That is whole, or one over a whole number: rows, a sign; or a number
+that has a name there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import ast
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,15 +145,16 @@ class Multiples:
 
     def _from_below(self, off: list[Judged]) -> None:
         """Of what is not right: the multiple that it is, or the number of rows, or half of it, that
-        all its uses ask for: a 1/N stands there, likelier than that it is one too many. Another
-        number is likelier one that they lost: the 2 of a square."""
+        all its uses ask for, or one with a name: a 1/N stands there, likelier than that it is one
+        too many. Another number is likelier one that they lost: the 2 of a square."""
         rows = {n / k for n in Scales(self.truth.tape).sizes for k in (1, TWO)} - {TWO}
         while off:
             for row in reversed(off):
                 row.multiple, votes = None, self._votes(row)
                 mine = (c for c in votes if self.is_(row, np.asarray(row.step.value) / c))
-                only = min(votes) if len(votes) == 1 and min(votes) in rows else 1.0
-                self._set(row, next(mine, only), votes)
+                only = next(iter(votes), 1.0)
+                told = len(votes) == 1 and only in {*rows, *_called(votes[only])}
+                self._set(row, next(mine, only if told else 1.0), votes)
             # What is right if all above is, is so for a multiple too, or is none.
             follows = [r for r in off if r.multiple is not None and r.verdict == FOLLOWS]
             lone = [r for r in follows if not self.is_(r, self.again(r))]
@@ -218,7 +221,8 @@ class Multiples:
                 )
                 if not np.any(twice - once):
                     return 0.0
-                return counted(twice - once, np.asarray(other.wanted(truth)) - 2 * once + twice)
+                wanted = np.asarray(other.wanted(truth))
+                return counted(twice - once, wanted - 2 * once + twice, _called(other))
         except Exception:  # the gradient does not fit what follows
             return None
 
@@ -232,12 +236,22 @@ def _scale(row: Judged) -> float:
     return 1.0 if row.multiple is None else row.multiple.scale
 
 
-def counted(a: Vector, b: Vector) -> float | None:
-    """The c of b = c a where it is whole, or one over a whole number."""
+def _called(use: Judged) -> set[float]:
+    """The numbers with names that the line of a step reads, and one over them; but 2."""
+    at = use.step.instance
+    read = {n.id for n in ast.walk(at.statement) if isinstance(n, ast.Name)}
+    found = (raw(at.names[n].value) for n in read if n in at.names)
+    sizes = {abs(float(v)) for v in found if isinstance(v, (int, float))} - {0.0, 1.0, TWO}
+    return {*sizes, *(1 / n for n in sizes)}
+
+
+def counted(a: Vector, b: Vector, also: Iterable[float] = ()) -> float | None:
+    """The c of b = c a where it is whole, or one over a whole number, or `also` of these."""
     a, b = np.ravel(a), np.ravel(b)
     with np.errstate(all="ignore"):
         c = float(b @ b / (b @ a)) if a.shape == b.shape else np.nan
     if not np.isfinite(c) or not c or np.abs(c * a - b).max() > NEAR * np.abs(b).max():
         return None
     exact = float(round(c)) if abs(c) > 1 else 1 / round(1 / c)
+    exact = next((n for n in also if abs(n - c) <= NEAR * n), exact)
     return exact if abs(exact - c) <= NEAR * abs(c) else None

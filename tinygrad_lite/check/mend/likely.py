@@ -79,8 +79,8 @@ class Ranked(Places):
                 around.op, (ast.Add, ast.Sub)
             )
             return NEAR if product or isinstance(around, (ast.UnaryOp, ast.Call)) else 0.0
-        if not isinstance(around, ast.BinOp):
-            return 0.0
+        if not isinstance(around, ast.BinOp):  # -z < 0 for z > 0
+            return FAR * (isinstance(around, ast.Compare) and _is_negated(edit))
         if _is_negated(edit) and not _literal(new) and self._is_behind(record):
             return FAR
         odd = edit.kind == "sign" and edit.place is around.right
@@ -103,9 +103,10 @@ class Ranked(Places):
         return isinstance(around, ast.AugAssign)  # x -= -a
 
     def _disguised(self, edit: Edit) -> bool:
-        """Whether it is a function that changes nothing here, |x| of what is positive, or leaves
-        what is around it with nothing to do, a function, a part, a product with 1, or nothing to
-        tell, a comparison: that is what it stands for then."""
+        """Whether it is a function that changes nothing here, |x| of what is positive, or a number
+        of two, the square root of where(z > 0, 1, 0.01), or leaves what is around it with nothing
+        to do, a function, a part, a product with 1, or nothing to tell, a comparison: that is what
+        it stands for then."""
         record = self.places[edit.place][0]
         if (
             self._is_made_up(edit, record)
@@ -134,7 +135,9 @@ class Ranked(Places):
         assert record.instance is not None
         read = record.instance.value
         value, arguments = read(edit.new, self.base), [read(x, self.base) for x in edit.new.args]
-        return any(np.array_equal(value, a) for a in arguments if is_numeric(a) and np.ndim(a))
+        arrays = [a for a in arguments if is_numeric(a) and np.ndim(a)]
+        one = edit.new.args == [edit.place] and _is_chosen(arrays)
+        return one or any(np.array_equal(value, a) for a in arrays)
 
     def simplified(self, edit: Edit) -> Edit:
         """An edit as people write it: a / b for a * (1 / b), a - b for a + -b."""
@@ -297,6 +300,12 @@ def _picks(record: Record) -> bool:
 def _same(a: Any, b: Any) -> bool:
     """Whether two arrays have the same entries, in any shape."""
     return is_numeric(a) and np.size(a) > 1 and np.array_equal(np.ravel(a), np.ravel(b))
+
+
+def _is_chosen(arrays: list[Any]) -> bool:
+    """Whether an array's entries are one of two numbers, and no mask's."""
+    found = {*np.unique(arrays[0])} if arrays else set()
+    return len(found) == 2 < np.size(arrays[0]) and not found <= {-1.0, 0.0, 1.0}
 
 
 def _is_one(a: Any) -> bool:

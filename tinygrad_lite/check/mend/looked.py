@@ -172,6 +172,7 @@ def _factors(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
                 whole = any(float(f"{n:.9g}").is_integer() for n in (size, 1 / size))
                 kind = "mean-vs-sum" if whole else LOST
                 kind = "constant-scale" if _among(size, (2, 0.5, 3, 4, 0.25)) else kind
+                kind = LOST if _reads_float(at, made) else kind
                 yield at.edit(made, kind, LIKELY + NEAR + more)
         return
     rows: tuple[tuple[Vector, How, float], ...] = (
@@ -187,6 +188,13 @@ def _factors(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
         product = attempted(np.multiply, x, at.item(item))
         for made, more in at.times(product, k) if product is not None else ():
             yield at.edit(made, LOST, PAIRED + item.rank + more)
+
+
+def _reads_float(at: Place, made: Written) -> bool:
+    """Whether a number that is read by its name is no length."""
+    names = at.pool.instance.names
+    new = names_in(made.code) - names_in(at.e)
+    return any(type(names[n].value) is float for n in new & names.keys())
 
 
 def _tried(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:

@@ -38,6 +38,7 @@ MADE: tuple[How, ...] = (
 )
 COMMON = (0.5, 0.25, 1.5, 0.75, 0.125)  # and whole ones: they may stand for themselves
 MOST = 12  # ways in which the graph's numbers may be made of one with a name
+DIGITS = 6  # behind the point of a number that people write
 EXACT = 1e-12  # how nearly a number is made of another
 WIDTH = 0.1  # of the factors' logarithms
 
@@ -64,12 +65,17 @@ def others(root: Node, named: Mapping[str, Any]) -> Iterator[tuple[str, dict[int
         made = {key: _hows(v, x) for key, x in graph.items() if key == own or key not in numbers}
         made = {key: hows if _is_common(graph[key]) else hows[:1] for key, hows in made.items()}
         ways = [
-            [(key, how) for how in hows] + [None] * (_is_common(graph[key]) or hows[0] is not same)
+            [(key, how) for how in hows] + [None] * _is_by_itself(graph[key], hows[0])
             for key, hows in made.items()
             if hows
         ]
         for way in islice(product(*ways), MOST if ways else 0):
             yield name, {own: new, **{key: how(new) for key, how in filter(None, way)}}
+
+
+def _is_by_itself(x: Number, how: How) -> bool:
+    """Whether a number may stand for itself: one that people write, -0.1 and not 0.9 - 1."""
+    return _is_common(x) or (how is not same and x == round(x, DIGITS))
 
 
 def _is_common(x: Number) -> bool:

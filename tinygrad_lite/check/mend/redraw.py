@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...backprop.flow import sweep
-from ...backprop.replay import replay
+from ...backprop.replay import questions, replay
 from ...graph.backend import in_numpy, is_array
 from ...graph.node import Node, topological_order
 from ..code.derivation import Data, entries_of
@@ -66,7 +66,7 @@ def redraw(
     """
     leaves, arrays = _given(root)
     held = {*held, *_related({**{id(x): a for x, a in leaves.items()}, **arrays})}
-    others = numbers or {}
+    others, asked = numbers or {}, questions(topological_order(root))
 
     def settings(node: Node, params: Mapping[str, Any]) -> Mapping[str, Any]:
         return {name: others.get(id(value), value) for name, value in params.items()}
@@ -80,7 +80,8 @@ def redraw(
         for key, a in free.items():
             new[key] = _same_view(a, new[id(a.base)]) if _is_view(a) else draw(a, free=False)
         try:
-            twin = replay(root, data, constants={**new, **others}, wide=True, settings=settings)
+            known = {**new, **others}
+            twin = replay(root, data, constants=known, wide=True, settings=settings, asked=asked)
             y = twin[root]
             with np.errstate(all="ignore"):
                 above = np.ones(y.shape) if seed is None else np.asarray(seed, dtype=float)
@@ -89,7 +90,8 @@ def redraw(
             continue
         if all(np.isfinite(v).all() for v in (y.data, *found.values())):
             recorded = {id(old.data): made.data for old, made in twin.items()}
-            return Data(twin, {**recorded, **new, **others}, _copies(twin))
+            masks = {key: twin[node].data for key, node in asked.items()}
+            return Data(twin, {**recorded, **known, **masks}, _copies(twin))
     raise ValueError("check: no data near the recorded ones give finite gradients")
 
 

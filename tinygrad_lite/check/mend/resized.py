@@ -17,7 +17,7 @@ import numpy as np
 
 from ... import ops
 from ...backprop.flow import sweep
-from ...backprop.replay import replay
+from ...backprop.replay import questions, replay
 from ...graph.backend import is_array
 from ...graph.node import Node, raw, topological_order
 from ...graph.trees import leaves, map_tree, rebuild
@@ -32,6 +32,7 @@ MOST = 12  # ways in which the numbers may be lengths
 FACTORS, PRODUCTS = 3, 500  # lengths of which a number may be the product, and how many of these
 HALF = 0.5  # that of a square
 LEAST, SINGLY = 2, 6  # what may stand for itself, and how many of these are looked at one by one
+DECIMALS = 2  # of a number that people choose
 EXACT = 1e-9  # how nearly a number is a length
 HOWS: tuple[Callable[[float], float], ...] = (
     *(lambda n: n, lambda n: 1 / n),
@@ -56,6 +57,7 @@ def resized(
     whole = [v for v in named.values() if type(v) is int and v > 1]
     free = [s for s in known.free if known.number[s] not in lengths]
     numbers = _numbers(root, literals) if made is None else {}
+    asked = questions(topological_order(root))
 
     def draw(longer: Lengthened, new: Mapping[Number, float]) -> Data:
         data, moved = _arrays(known, longer), dict[Any, Any]()
@@ -65,7 +67,7 @@ def resized(
                 moved[node, i] = moved[id(node.inputs[i])] = type(node.inputs[i])(new[x])
         moved |= {id(v): int(new.get((v,), v)) for v in whole}
         if made is None:
-            twin = _replayed(root, known, longer, {**data, **moved})
+            twin = _replayed(root, known, longer, {**data, **moved}, asked)
         else:
             twin = _computed(made, known, longer, data)
         with np.errstate(all="ignore"):
@@ -73,7 +75,8 @@ def resized(
         if not all(np.isfinite(v).all() for v in (twin[root].data, *found.values())):
             raise ValueError("the gradients are not finite there")
         held = {id(old.data): new.data for old, new in twin.items()}
-        return Data(twin, {**held, **data, **moved}, copies)
+        masks = {key: twin[node].data for key, node in asked.items() if node in twin}
+        return Data(twin, {**held, **data, **moved, **masks}, copies)
 
     def ways(longer: Lengthened) -> Iterator[Iterator[Callable[[], Data]]]:
         made_of = _made_of(known, longer)
@@ -150,11 +153,23 @@ def _numbers(root: Node, written: Container[float]) -> dict[Number, list[tuple[N
 
 def _ordered(n: float, new: list[float], at: Sequence[tuple[Node, int]]) -> list[float]:
     """What a number may be, the likeliest first: a 2 by which something is multiplied is itself, or
-    by which a square is divided; by a larger one it may be, as by a 2 by which something is."""
+    by which a square is divided, and a 0.1 where nothing was summed; by a larger one it may be, as
+    by a 2 by which something is."""
     factor = n > 1 and bool(at) and not any(_divides(node) for node, _ in at)
     if n == LEAST and (factor or any(_halves_square(node) for node, _ in at)):
         return [n, *new]
+    if _is_chosen(n, at):
+        return [n, *new]
     return [*new, n] if factor or n <= LEAST else new
+
+
+def _is_chosen(n: float, at: Sequence[tuple[Node, int]]) -> bool:
+    return n < 1 and n == round(n, DECIMALS) and all(_over(node) is node for node, _ in at)
+
+
+def chosen(root: Node) -> set[float]:
+    """The numbers of a loss that are hardly lengths: short ones, where nothing was summed."""
+    return {x[0] for x, at in _numbers(root, ()).items() if _is_chosen(x[0], at)}
 
 
 def _halves_square(node: Node) -> bool:
@@ -220,7 +235,11 @@ def _products(pairs: Iterable[tuple[int, int]]) -> Iterator[tuple[tuple[int, int
 
 
 def _replayed(
-    root: Node, known: Lengths, longer: Lengthened, data: Mapping[Any, Any]
+    root: Node,
+    known: Lengths,
+    longer: Lengthened,
+    data: Mapping[Any, Any],
+    asked: Mapping[int, Node],
 ) -> dict[Node, Node]:
     """The graph on that data."""
 
@@ -234,7 +253,9 @@ def _replayed(
     nodes = {x: data[id(x)] for x in topological_order(root) if x.op is None}
     at = {key: v for key, v in data.items() if isinstance(key, tuple)}
     arrays = {key: v for key, v in data.items() if is_array(v)}
-    return replay(root, nodes, constants={**arrays, **at}, wide=True, settings=settings)
+    return replay(
+        root, nodes, constants={**arrays, **at}, wide=True, settings=settings, asked=asked
+    )
 
 
 def _computed(

@@ -24,6 +24,7 @@ from .composites import whole
 from .farther import everywhere, farther, run_farther, run_forwards
 from .likely import Ranked
 from .looked import Place, looked_up
+from .masked import branches, masked
 from .places import Values, Vector, setting_of
 from .pool import NAME
 from .rows import Edit, is_numeric
@@ -206,7 +207,9 @@ class Search(Ranked):
     def _statements(self) -> Iterator[Hit]:
         """Assignments that are slips as such."""
         found = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
-        return self._confirming(e for s in dict.fromkeys(found) for e in statements(s))
+        return self._confirming(
+            e for s in dict.fromkeys(found) for e in statements(s, self.known.constants)
+        )
 
     @cached_property
     def _slices(self) -> list[ast.expr]:
@@ -219,7 +222,7 @@ class Search(Ranked):
     def _after(self) -> Iterator[Hit]:
         """The line's assignment as such a slip, and one more in what is left without it."""
         own = self.goal.record.instance
-        found = statements(own.statement) if own is not None else ()
+        found = statements(own.statement, self.known.constants) if own is not None else ()
         for first in sorted(found, key=lambda edit: edit.rank):
             other = self.goal.after(first) if not self.late() else None
             left = (self.until - time.thread_time()) / SHARES[0]
@@ -284,7 +287,10 @@ class Search(Ranked):
             self.tried += [at.edit(at.item(i), "other", ODD + i.rank) for i in same]
         if w is not None:
             yield from looked_up(at, w)
+            yield from masked(at, w)
             yield from whole(at, w)
+        else:
+            yield from branches(at, self.places[e][-1], wanted, self.value)
 
     def _is_run(self, e: ast.expr, wanted: Values) -> bool:
         """Whether edits are to be run: not all is known that is wanted, or other turns may be wrong

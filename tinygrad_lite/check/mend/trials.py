@@ -44,7 +44,7 @@ from .known import EXACT
 from .numbers import others
 from .pool import is_size
 from .redraw import FAR, ladder, with_numbers
-from .resized import resized
+from .resized import chosen, resized
 from .rows import Edit
 from .runs import Runs
 from .search import DOUBTFUL
@@ -91,7 +91,10 @@ class Trials:
             for name, worlds in self.numbers.items():
                 if not all(self.is_right(claimed, (*needs, *edits), *w) for w in worlds):
                     yield UNTOLD.format(f"another {name}")
-        scales = grade == 0 and any(changes_scale(edit, self.trace) for edit in edits)
+        new = [new_numbers(edit, self.trace) for edit in edits]
+        known = chosen(self._root) if any(new) else set()
+        foreign = [edit for edit, ns in zip(edits, new, strict=True) if not ns or {*ns} - known]
+        scales = grade == 0 and any(changes_scale(edit, self.trace) for edit in foreign)
         if scales and not all(
             self.is_right(claimed, (*needs, *edits), *w) for w in self.sizes.likely
         ):
@@ -102,9 +105,9 @@ class Trials:
             for n, text in Scales(self.truth.tape).sizes.items()
             if not tried or n in self.sizes.stay
         }
-        for edit in edits:
+        for edit, numbers in zip(edits, new, strict=True):
             named = named_numbers(edit, self.trace, whole=not tried)
-            for n in new_numbers(edit, self.trace):
+            for n in (n for n in numbers if n not in known):
                 if also := _of_length(n, lengths, of_size=is_size(edit.place)):
                     yield f"{n:g} is also {also}{WAY_OUT if self.computed is None else ''}"
                 elif n in named and named[n][0] not in self.numbers:

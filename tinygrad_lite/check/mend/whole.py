@@ -150,8 +150,9 @@ def _first(trace: Trace, goal: Record, after: Iterable[Instance]) -> Iterator[In
         yield last
 
 
-def statements(s: ast.AST) -> Iterator[Edit]:
-    """What one slip may have changed at an assignment, undone: = for +=, += for -=."""
+def statements(s: ast.AST, numbers: Iterable[float]) -> Iterator[Edit]:
+    """What one slip may have changed at an assignment, undone: = for +=, += for -=; and = 0 or
+    another number for *= one of the `numbers`."""
     if isinstance(s, ast.Assign) and len(s.targets) == 1:
         (target,) = s.targets
         free = not _mentions(s.value, target) and not is_nothing(s.value)
@@ -160,6 +161,11 @@ def statements(s: ast.AST) -> Iterator[Edit]:
                 yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
         if isinstance(target, ast.Subscript):
             yield Edit(s, _added_at(target, s.value), "missing-term", ODD)
+        size: Any = getattr(s.value, "value", None)
+        if isinstance(target, ast.Subscript) and type(size) in (int, float):
+            for n in {size, *numbers} - {0, 1}:
+                kind = "wrong-activation-derivative" if size == 0 else "missing-factor"
+                yield Edit(s, ast.AugAssign(target, ast.Mult(), number(n)), kind, LIKELY)
     target = getattr(s, "target", None) or (getattr(s, "targets", None) or [None])[0]
     if isinstance(s, ast.Assign) and isinstance(target, ast.Tuple):
         for value in exchanged(s.value):
