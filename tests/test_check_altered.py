@@ -132,6 +132,16 @@ def test_a_gradient_after_a_step_of_descent_or_before_it_is_told() -> None:
     assert "that before the last step: at W + 0.1 times yours" in before.explanation
 
 
+def test_the_diagonal_of_a_jacobian_of_several_steps_is_told() -> None:
+    x, c = tg.Tensor(S[0], name="x"), S[1]
+    n = tg.sqrt((x * x).sum())
+    u = x / n
+    claim = c * (1 - u.data**2) / n.data
+    (finding,) = tg.check((u * c).sum(), {x: claim})
+    words = "only the diagonal of the Jacobian of u with respect to x is used"
+    assert words in finding.explanation
+
+
 def test_what_explains_a_claim_to_six_digits_alone_is_told_as_that() -> None:
     explanation = said(lambda g, W: (-g).astype(np.float32).astype(float))
     assert "the sign is flipped" in explanation

@@ -83,6 +83,7 @@ SAYS = {
     "bearings: r for r^2": "the root of",
     "values_by_hand: exp derivative q": "the power rule stands where exp'(q) belongs",
     "lstm_cell_stacked_gates: gates swapped": "are exchanged",
+    "gauss_ll: 1-": "only one of the 9 equal terms from log_sigma",
     "bilinear_form: a b elementwise": "where the matrix or outer product",
     "layers_with_binary_cross_entropy: sigmoid for softplus": "p (1 − p), p = softplus'(z)",
     "pooled_set: p for h in tanh'": "p stands where h belongs",

@@ -25,6 +25,15 @@ def counts() -> Made:
     return locals()
 
 
+def root_mean_square() -> Made:
+    of, g, C = tg.Tensor(T), RNG.normal(size=4), RNG.normal(size=(6, 4))
+    r = tg.sqrt((of * of).mean(axis=1, keepdims=True))
+    E = (C * (g * (of / r))).sum()
+    claim = C * g / r.data - T * (C * T).mean(axis=1, keepdims=True) / r.data**3
+    words = "without g: this factor is missing, only on the way to r"
+    return locals()
+
+
 def sine() -> Made:
     of = tg.Tensor(T)
     E = (T * tg.sin(of)).sum()
@@ -99,7 +108,7 @@ def written_out() -> Made:
 
 
 CASES = (
-    *(counts, sine, square_as_a_product, quotient, sorted_sample, axes),
+    *(counts, root_mean_square, sine, square_as_a_product, quotient, sorted_sample, axes),
     *(masked, rotated, written_out),
 )
 

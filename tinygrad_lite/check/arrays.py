@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..backprop.chain import is_constant, slope
-from .faults import prime
+from .faults import SMALL, prime
 from .scales import factor
 from .search import Catalogue, Guess, Search
 from .slips import FAR, LIKELY, ODD, Instead
-from .tape import Vector
+from .tape import Vector, carried
 
 BIG = 20_000  # entries of a gradient above which no factor of it is looked for
 
@@ -65,6 +65,30 @@ def extra_factors(search: Search, sign: float = 1.0) -> Iterator[Guess]:
                 f = found[k]
                 at = f" in the gradient with respect to {search.tape.label(x)}"
                 yield search.guess(x, g * f.value, f.kind, f.cost, f.text + at)
+
+
+def diagonals(search: Search) -> Iterator[Guess]:
+    """Of the Jacobian of one node with respect to another, several steps below, the diagonal."""
+    tape, small = search.tape, 1 < search.value.size <= SMALL and search.small
+    for y in search.region if small else ():
+        size, order = y.data.size, [n for n in search.region if n in search.tangents]
+        if not 1 < size <= SMALL or not search.catalogue.spend(size * len(order)):
+            continue
+        units = np.eye(size).reshape(size, *y.shape)
+        swept = [carried([(y, e)], order, search.inside, search.blocked) for e in units]
+        for x in order:
+            if x is y or x.shape != y.shape or any(x not in found for found in swept):
+                continue
+            rows = np.array([found[x] for found in swept]).reshape(size, size)
+            diagonal = np.diag(rows)
+            if np.array_equal(rows, np.diag(diagonal)):
+                continue
+            g = np.ravel(search.g[y])
+            value = search.g[x] + (g * diagonal - g @ rows).reshape(x.shape)
+            named = tape.is_named(y) and tape.is_named(x)
+            text = f"only the diagonal of the Jacobian of {tape.label(y)} with respect to "
+            text += f"{tape.label(x)} is used"
+            yield search.guess(x, value, "missing-term", LIKELY if named else ODD, text, y)
 
 
 def other_gradients(search: Search) -> Iterator[Guess]:

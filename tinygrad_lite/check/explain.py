@@ -6,6 +6,7 @@ earlier one explains the claim.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..backprop.chain import contribution
+from ..graph.node import Node
 from . import arrays, axes, systematic
 from .altered import altered
 from .otherwise import other_losses
@@ -67,6 +69,12 @@ def junctions(search: Search) -> Iterator[Guess]:
     for x in search.open:
         uses = tape.consumers[x]
         parts = [search.parts[edge] for edge in uses]
+        for part, times in Counter(p.tobytes() for p in parts).most_common(1):
+            if not 1 < times < len(parts):
+                continue  # 1 stands for the n terms that add 1 each
+            value = search.g[x] - (times - 1) * np.frombuffer(part).reshape(x.shape)
+            text = f"only one of the {times} equal terms from {tape.label(x)} is counted"
+            yield search.guess(x, value, "mean-vs-sum", LIKELY, text)
         for (a, i), (b, j) in combinations(uses, 2) if len(uses) <= FEW else ():
             if a.shape == b.shape and op_of(a) is op_of(b):
                 part = contribution(a, i, search.g[b]) + contribution(b, j, search.g[a])
@@ -158,7 +166,8 @@ def with_factor(search: Search) -> Iterator[Explanation]:
 
 
 def in_parts(search: Search) -> Iterator[Guess]:
-    """One fault at a step in what comes from one of its uses, or from all others."""
+    """One fault at a step in what comes from one of its uses, or from all others; or in what goes
+    on from there to one of several inputs."""
     tape = search.tape
     if not search.small:
         return
@@ -168,12 +177,20 @@ def in_parts(search: Search) -> Iterator[Guess]:
             part, name = search.parts[use], tape.label(use[0])
             for g, which in ((part, "only in"), (search.g[n] - part, "except in"))[: len(uses) - 1]:
                 for guess in search.guesses(n, i, g):
-                    words = partial(_only, guess, f"{which} what comes through {name}")
-                    yield replace(guess, cost=guess.cost + LIKELY, words=words)
+                    yield _only(guess, f"{which} what comes through {name}")
+    for guess in search.singles:
+        x = guess.x
+        into = [j for j, a in enumerate(x.inputs) if isinstance(a, Node) and a in search.tangents]
+        for j in into if len(into) > 1 and not is_square(x) else ():
+            a, delta = x.inputs[j], contribution(x, j, guess.delta)
+            projected = search.base + search.project(a, delta)
+            words = f"only on the way to {tape.label(a)}"
+            yield replace(_only(guess, words), x=a, delta=delta, projected=projected)
 
 
-def _only(guess: Guess, where: str) -> str:
-    return f"{guess.words()}, {where}"
+def _only(guess: Guess, where: str) -> Guess:
+    words = lambda: f"{guess.words()}, {where}"  # noqa: E731
+    return replace(guess, cost=guess.cost + LIKELY, words=words)
 
 
 def proportional(search: Search) -> Iterator[Explanation]:
@@ -197,7 +214,7 @@ PASSES: tuple[tuple[float, tuple[Pass, ...]], ...] = (
     (HUGE, (lambda search: search.misread,)),
     # The same at several steps, or another gradient.
     (LARGE, (systematic.alike, systematic.in_sequence)),
-    (LARGE, (arrays.other_gradients,)),
+    (LARGE, (arrays.other_gradients, arrays.diagonals)),
     # A mistake in a part, something left out or in another's place, and two mistakes.
     (LARGE, (in_parts, other_losses, axes.other_axes)),
     (LARGE, (with_factor, altered, proportional)),
