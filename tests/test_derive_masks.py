@@ -14,6 +14,11 @@ z = tg.Tensor(rng.normal(size=(5, 3)), name="z")
 y = rng.normal(size=(5, 3))
 delta = 0.5
 
+
+def drawn(*shape):
+    return tg.Tensor(rng.normal(size=shape))
+
+
 ASKED = {
     "(z ⊙ 𝟏[z > 0] − y) ⊙ 𝟏[z > 0]": lambda: tg.sum((z * (z > 0) - y) ** 2) / 2,
     "where(z > 0, 3 z², 2 z)": lambda: tg.sum(tg.where(z > 0, z**3, z**2)),
@@ -93,3 +98,41 @@ def test_a_mask_of_one_entry_is_an_array():
     derived = tg.derive(tg.sum(tg.where(one, b, c) * w), c)
     assert derived.formulas[0].text == "(1 − one) wᵀ 𝟏"
     np.testing.assert_array_equal(derived.evaluate(), np.zeros((1, 3)))
+
+
+def test_masks_of_masks_are_what_was_asked():
+    z, x, c = drawn(40), drawn(4, 3), rng.normal(size=40)
+    low, high, rows = z > -1, z < 1, tg.sum(x, axis=1) > 0
+    small, large = z < -1, z > 1
+    losses = {
+        "where(z > −1, c, 2 z ⊙ c)": tg.sum(c * tg.where(~low, z**2, z)),
+        "c ⊙ (1 − (1 − 2 z) ⊙ 𝟏[z > −1] ⊙ 𝟏[z < 1])": tg.sum(c * tg.where(low & high, z**2, z)),
+        "c ⊙ (1 − (1 − 2 z) ⊙ 𝟏[𝟏[z < −1] | 𝟏[z > 1]])": tg.sum(
+            c * tg.where(small | large, z**2, z)
+        ),
+    }
+    for expected, E in losses.items():
+        assert tg.derive(E, z).formulas[0].text == expected
+    kept = tg.derive(tg.sum(tg.where(rows[:, None], x**2, 0.0)), x)
+    assert kept.formulas[0].text == "2 Diag(𝟏[x 𝟏 > 0]) x"
+
+
+def test_a_mask_of_few_entries_is_not_made_of_others_by_chance():
+    """Labels happen to be where z is not positive: they are data, whatever z becomes."""
+    z, labels = tg.Tensor([1.0, -2.0, 3.0]), np.array([0, 1, 0])
+    positive = z > 0
+    E = tg.where(labels == 1, z**2, tg.where(positive, z, 2 * z)).sum()
+    derived = tg.derive(E, z)
+    assert derived.formulas[0].text == "where(c₁, 2 z, 2 − positive)"
+
+
+def test_a_view_of_an_array_is_that_at_other_indices():
+    W, a, b, M = drawn(4, 3), np.arange(4.0), np.arange(1.0, 4.0), np.arange(15.0).reshape(5, 3)
+    assert tg.derive(tg.sum(a[:, None] * W * b[None]), W).formulas[0].text == "a bᵀ"
+    assert tg.derive(tg.sum(M[1] * W * M[1:].T[:, 2]), W).formulas[0].text.count("M₁")
+    C = np.arange(12.0).reshape(3, 4)
+    flat = tg.derive(tg.sum(tg.reshape(W.T, (-1,)) * C.reshape(-1)), W)
+    assert flat.formulas[0].text == "Cᵀ"
+    assert "2 sets of sizes" in str(flat)
+    known, z = rng.random(40) < 0.5, drawn(40)
+    assert tg.derive(tg.sum(tg.where(~known, z, 0.0)), z).formulas[0].text == "1 − known"

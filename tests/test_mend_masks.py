@@ -6,6 +6,7 @@ import pytest
 import tinygrad_lite as tg
 from tests.mend_cases.case import Slip, variant
 from tests.mend_cases.masked_losses import (
+    CLIPPED_RATIO,
     ELU_LAYER,
     EPSILON_TUBE,
     LEAKY_IN_PLACE,
@@ -46,6 +47,14 @@ def first(case, right, wrong):
             "dr = np.where(inside, r, delta * np.sign(r))",
         ),
         (ELU_LAYER, "z > 0", "z < 0", "dz = da * np.where(z >= 0, 1, a + alpha)"),
+        # a branch, of which only some entries are wanted
+        (ELU_LAYER, "a + alpha", "alpha", "dz = da * np.where(z > 0, 1, alpha + a)"),
+        (
+            ROBUST_LINE,
+            "delta * np.sign(r)",
+            "delta",
+            "dr = np.where(inside, r, delta * np.sign(r))",
+        ),
         (QUANTILE, "tau - 1) / m", "1 - tau) / m", "de = np.where(e >= 0, tau, tau - 1) / m"),
     ],
 )
@@ -54,6 +63,11 @@ def test_a_slip_at_a_corner_is_mended_without_a_doubt(case, right, wrong, mended
     assert found.mended == mended
     for doubt in ("coincidence", "is also", "cannot be told", "these data alone"):
         assert doubt not in found.explanation
+
+
+def test_a_mask_that_lacks_some_entries_is_joined_with_another():
+    found = first(CLIPPED_RATIO, "(one < two) | inside", "inside")
+    assert found.mended == "active = inside | (two > one)"
 
 
 def test_a_mask_that_no_line_has_is_a_comparison_of_names():

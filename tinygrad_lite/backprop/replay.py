@@ -98,12 +98,12 @@ def questions(order: list[Node]) -> dict[int, Node]:
         for place, (op, inputs, params) in ((node._meta or NO_META).asked or {}).items():
             with recording_rules():
                 asked = op(*inputs, **params)
-            if np.array_equal(asked.data, node.operands[place]) and _within(asked, values):
+            if np.array_equal(asked.data, node.operands[place]) and within(asked, values):
                 found[id(node.inputs[place])] = asked
     return found
 
 
-def _within(asked: Node, values: Mapping[Node, Any]) -> bool:
+def within(asked: Node, values: Mapping[Node, Any]) -> bool:
     """Whether a question is of these leaves with their values."""
     try:
         own = recorded(topological_order(asked))

@@ -6,12 +6,14 @@ does not run over leave it, and what it runs over falls into connected parts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Any
 
 from ..graph import floats
+from ..graph.op import Op
 from ..ops.choice import where
+from ..ops.comparison import logical_and, logical_not
 from ..ops.elementwise import log
 from ..ops.linalg import inv
 from .parts import (
@@ -63,6 +65,10 @@ _NOTHING = 1e-14  # a coefficient that is rounding
 
 
 LOG = head(log)
+_OF_MASKS: Mapping[Op, Callable[..., Expr]] = {
+    logical_not: lambda m: add([(1, number(1)), (-1, m)]),
+    logical_and: lambda m, n: multiply([(m, 1), (n, 1)]),
+}
 
 
 def add(parts: Iterable[tuple[Number, Expr]]) -> Expr:
@@ -197,9 +203,14 @@ def apply(f: Head, *args: Expr) -> Expr:
             taken = [t for _, t in logs]
             rest = add([(c, t) for c, t in terms(x) if t not in taken])
             return multiply([(apply(EXP, rest), 1), *((t.args[0], c) for c, t in logs)])
-    if f.op is where and args[1].kind == args[2].kind == NUM and is_mask(x):
-        low = args[2].head
-        return add([(args[1].head - low, x), (low, number(1))])
+    if f.op in _OF_MASKS and all(map(is_mask, args)):
+        return _OF_MASKS[f.op](*args)
+    if f.op is where:
+        if x.kind == ADD and (opposite := add([(1, number(1)), (-1, x)])) and is_mask(opposite):
+            return apply(f, opposite, args[2], args[1])
+        if args[1].kind == args[2].kind == NUM and is_mask(x):
+            low = args[2].head
+            return add([(args[1].head - low, x), (low, number(1))])
     if all(a.kind == NUM for a in args):
         try:
             value = f.op.forward(floats, *(float(a.head) for a in args), **f.params)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from math import sqrt
 from typing import Any
@@ -16,8 +17,8 @@ from ..notation.mathematics import number_text
 from ..notation.settings import told
 from ..notation.views import part_of
 from ..ops.elementwise import pow as power
+from .masks import is_telling
 
-Made = Callable[[Any], Any]
 _PLAIN = {0, 1, 2, 0.5}  # numbers that are made of nothing
 _SHORT = 4  # signs of a number that people write, such as 0.25
 _FEW = 3  # numbers that are told
@@ -31,7 +32,7 @@ _OF_LENGTHS: Sequence[Callable[[int], float]] = (  # what people make of an axis
 )
 
 # What people compute in place of an argument. Each is run on arrays, and on paper.
-_MADE: Mapping[str, Made] = {
+_MADE: Mapping[str, Callable[[Any], Any]] = {
     "{0}": lambda a: a,
     "{0}ᵀ": lambda a: a.T,
     "−{0}": lambda a: -a,
@@ -41,13 +42,20 @@ _MADE: Mapping[str, Made] = {
 }
 
 
+@dataclass(frozen=True)
+class Made:
+    """An array that is made of another, the twin `base`."""
+
+    of: Callable[[Any], Any]
+    base: Any
+
+
 class Constants:
     """The constants of ops, by the id of the user's array: `twins`, constant leaves in float64
-    (labels as they are), with `names` by the id of the twin, and `keys` back.
+    (labels and masks as they are), with `names` by the id of the twin, and `keys` back.
 
-    `parts` has the code of what is a part of another array, by the id of the twin, `masks` the
-    twins of what holds truths; `derived` has leaves that equal an expression of another, such as
-    1 - y. Masks that are `asked` are none.
+    By the id of the twin, too: `derived`, those that are an expression of another, such as 1 - y or
+    y[:, None], and `masks`, which hold truths. Masks that are `asked` are none.
     """
 
     def __init__(
@@ -57,28 +65,27 @@ class Constants:
         arrays: Mapping[str, Any],
         asked: Mapping[int, Node],
     ) -> None:
+        self.arrays = arrays
         self.twins: dict[int, Any] = {}
         self.names: dict[int, str] = {}
         self.keys: dict[int, int] = {}
-        self.derived: dict[Node, tuple[Made, Node]] = {}
+        self.derived: dict[int, Made] = {}
         self.notes: dict[str, None] = {}
-        self.parts: dict[int, str] = {}
         self.masks: set[int] = set()
+        unnamed: dict[int, Any] = {}
         for node in dict.fromkeys([*order, *topological_order(*asked.values())]):
             for k, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True)):
                 if isinstance(x, Node) or not is_array(x) or id(x) in asked or id(x) in self.twins:
                     continue
                 untouched = node.op is not None and k in node.op.untouched
-                twin = self._put(id(x), in_numpy(a), untouched, names.get(id(x)))
-                if id(x) not in names:
-                    views = (part_of(x, known, name) for name, known in arrays.items())
-                    self.parts[id(twin)] = next(filter(None, views), "")
-        known = {name: in_numpy(a) for name, a in arrays.items()}
-        for key, twin in list(self.twins.items()):
-            if isinstance(twin, Node) and id(twin) not in self.names and twin.shape:
-                self._recognise(key, twin, known, arrays)
+                self._put(id(x), in_numpy(a), untouched, names.get(id(x)))
+                if id(x) not in names and np.ndim(x):
+                    unnamed[id(x)] = x
+        for key, x in unnamed.items():
+            if not self._is_part(key, x):
+                self._equals(key, in_numpy(x))
 
-    def _put(self, key: int, data: Any, untouched: bool, name: str | None) -> Any:
+    def _put(self, key: int, data: Any, untouched: bool, name: str | None) -> None:
         kept = data.dtype.kind in "iub" and untouched
         twin = data if kept else fresh(None, np.asarray(data, dtype=np.float64))
         if isinstance(twin, Array):
@@ -88,33 +95,46 @@ class Constants:
             self.masks.add(id(twin))
         if name is not None:
             self.names[id(twin)] = name
-        return twin
 
-    def _recognise(
-        self, key: int, twin: Node, known: Mapping[str, Any], arrays: Mapping[str, Any]
-    ) -> None:
+    def _is_part(self, key: int, x: Any) -> bool:
+        """Whether an unnamed array is a view of one with a name: Y[:, None], X[1:].T, X.ravel()."""
+        for name, base in self.arrays.items():
+            code = part_of(x, base, "a")
+            if not code and _is_reshaped(x, base):
+                code = f"a.reshape({(-1,) if x.ndim == 1 else x.shape})"
+            if code:
+                self._derive(key, eval(f"lambda a: {code}"), name)
+                return True
+        return False
+
+    def _equals(self, key: int, data: Any) -> None:
         """An unnamed array that equals 1 - y, say, is that."""
-        if (twin.data == twin.data.flat[0]).all():
+        mask = data.dtype == bool
+        if (data == data.flat[:1]).all() or (mask and not is_telling(data)):
             return
+        known = {name: in_numpy(a) for name, a in self.arrays.items()}
         for text, made in _MADE.items():
-            for name, array in known.items():
-                if array.dtype.kind not in "fiu" or not _same(made, array, twin.data):
-                    continue
-                base = self.twins.get(id(arrays[name]))
-                if base is None:
-                    base = self._put(id(arrays[name]), array, False, name)
-                if isinstance(base, Node) and base is not twin:
-                    self.derived[twin] = (made, base)
-                    self.keys[id(twin)] = key
-                    said = text.format(name)
-                    self.notes[f"an array without a name is read as {said}, which it equals"] = None
+            for name, a in known.items():
+                if (a.dtype == bool) == mask and _same(made, a, data):
+                    self._derive(key, made, name)
+                    said = f"an array without a name is read as {text.format(name)}"
+                    self.notes[f"{said}, which it equals"] = None
                     return
+
+    def _derive(self, key: int, made: Callable[[Any], Any], name: str) -> None:
+        base, twin = self.arrays[name], self.twins[key]
+        if id(base) not in self.twins:
+            data = in_numpy(base)
+            self._put(id(base), data, data.dtype == bool, name)
+        if self.twins[id(base)] is not twin:
+            self.derived[id(twin)] = Made(made, self.twins[id(base)])
 
     def redrawn(self, values: Mapping[int, Any]) -> dict[int, Any]:
         """All constants by the user's id, given those of the named."""
         found = {key: raw(t) for key, t in self.twins.items()} | dict(values)
-        for twin, (made, base) in self.derived.items():
-            found[self.keys[id(twin)]] = made(found[self.keys[id(base)]])
+        for key, made in self.derived.items():
+            new = made.of(found[self.keys[id(made.base)]])
+            found[self.keys[key]] = np.asarray(new, dtype=found[self.keys[key]].dtype)
         return found
 
 
@@ -141,8 +161,14 @@ def fixed_numbers(order: Sequence[Node], lengths: Mapping[int, str]) -> dict[str
     return dict.fromkeys(islice(found, _FEW))
 
 
-def _same(made: Made, array: Any, wanted: Any) -> bool:
-    if sorted(array.shape) != sorted(wanted.shape):
+def _is_reshaped(a: Any, base: Any) -> bool:
+    """Whether two arrays are the same entries in the same order."""
+    both = [x for x in (a, base) if isinstance(x, np.ndarray) and x.flags.c_contiguous]
+    return len({(x.ctypes.data, x.size, x.dtype) for x in both}) == 1 < len(both)
+
+
+def _same(made: Callable[[Any], Any], array: Any, wanted: Any) -> bool:
+    if array.dtype.kind not in "fiub" or sorted(array.shape) != sorted(wanted.shape):
         return False
     found = made(np.asarray(array, dtype=np.float64))
     return bool(found.shape == wanted.shape and (found == wanted).all())

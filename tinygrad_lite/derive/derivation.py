@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -70,13 +70,7 @@ class Derivation:
         lines = [f"{w.code} = {w.numpy}" for w in self.where]
         last = [f.numpy for f in self.formulas]
         lines.append(last[0] if len(last) == 1 else f"({', '.join(last)})")
-        return "\n".join([*self._parts(lines), *lines])
-
-    def _parts(self, lines: Sequence[str]) -> list[str]:
-        """Assignments of the parts of the user's arrays that the code uses."""
-        codes = self._work.printer.codes.items()
-        used = _names_in("\n".join(lines))
-        return [f"{code} = {s.part}" for s, code in codes if s.part and code in used]
+        return "\n".join(lines)
 
     @property
     def index(self) -> str:

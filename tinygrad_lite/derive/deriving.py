@@ -13,6 +13,7 @@ from ..graph import errors
 from ..graph.names import arrays, name_all
 from ..graph.node import Node, topological_order
 from .derivation import Derivation
+from .masks import of_masks
 from .read import SUMS, SYMMETRIC
 from .work import Work
 
@@ -47,7 +48,7 @@ def derive(
     reached = set(consumers_first)
     order = 2 if len(variables) == 2 and variables[0] is variables[1] else 1
     wanted = variables[:1] if order == 2 else variables
-    asked = questions(consumers_first)
+    asked = questions(consumers_first) | of_masks(consumers_first)
     every = [*reached, *topological_order(*asked.values())]
     constants = [a for n in every for a in n.inputs if not isinstance(a, (Node, float, int))]
     known = name_all([*reached, *constants, *variables])

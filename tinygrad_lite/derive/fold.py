@@ -27,9 +27,10 @@ class Definition:
 
 @dataclass
 class Definitions:
-    """What named nodes are, to be recognised."""
+    """What named nodes are, to be recognised; `calls` are those that an op of whole arrays made."""
 
     by_pattern: dict[Expr, Definition] = field(default_factory=dict)
+    calls: dict[Symbol, Expr] = field(default_factory=dict)
     parts: list[Definition] = field(default_factory=list)
     shapes: set[int] = field(default_factory=set)
     _folded: dict[Expr, Expr] = field(default_factory=dict)
@@ -39,6 +40,8 @@ class Definitions:
         """From now on e, at any indices in the place of `axes`, is an entry of `symbol`."""
         slots = tuple(slot(k) for k in range(len(axes)))
         pattern = rename(e, dict(zip(axes, slots, strict=True)))
+        if pattern.kind == CALL:
+            self.calls[symbol] = pattern
         if len(axes) == 2 and rename(pattern, {slots[0]: slots[1], slots[1]: slots[0]}) is pattern:
             symbol.symmetric = True
         c, pattern = content(pattern, single=True)

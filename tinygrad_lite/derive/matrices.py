@@ -136,7 +136,7 @@ class Matrices:
         return self.written_op(e, bodies, axes)
 
     def written_op(self, e: Expr, bodies: list[Tree], axes: Axes) -> Tree:
-        if e.op is inv and len(axes) == 2:
+        if e.op is inv and len(axes) == len(bodies[0].axes) == 2:
             symmetric = transposed(e.args[0]) is e.args[0]
             if bodies[0].kind == tree.TRANSPOSE:  # L⁻ᵀ
                 return turned(Tree(tree.INVERSE, bodies[0].args, axes[::-1], symmetric))

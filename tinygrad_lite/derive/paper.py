@@ -7,10 +7,13 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from ..graph.op import Op
 from ..ops.constants import reduced_axes
 from ..ops.elementwise import pow as power
 from ..ops.index import plain_ops, registry
+from ..ops.shape import getitem, reshape
 from .algebra import add, apply, atom, call, delta, multiply, rename, total
 from .parts import head, number, size_of
 from .terms import NUM, ONLY, Expr, Ix, Size, Symbol, fixed, index, slot
@@ -97,12 +100,29 @@ class Paper:
         axes = [*stack, *[row] * (self.ndim > 1), *[column] * (other.ndim > 1)]
         return Paper(total(running([k]), products.expr), axes)
 
+    def transpose(self, *axes: int) -> Paper:
+        """The same array with its axes in another order."""
+        return Paper(self.expr, [self.axes[a] for a in axes])
+
+    def reshape(self, shape: Sequence[int]) -> Paper:
+        """The same entries in another shape."""
+        try:
+            return Namespace().reshape(self, shape)
+        except Unreadable:
+            new = np.broadcast_to(0, self.shape).reshape(shape).shape
+            return called(reshape, [self], {"shape": shape}, new)
+
     def __getitem__(self, wanted: Any) -> Paper:
-        """Whole axes, new ones and single places; slices and lists of places are unreadable."""
+        """Whole axes, new ones and single places are read; of others the op takes the whole."""
         axes: list[Axis] = []
         places: dict[Ix, Ix] = {}
         old = iter(self.axes)
-        for k in _keys(wanted, self.ndim):
+        try:
+            keys = _keys(wanted, self.ndim)
+        except Unreadable:
+            shape = np.broadcast_to(0, self.shape)[wanted].shape
+            return called(getitem, [self], {"index": wanted}, shape)
+        for k in keys:
             i = None if k is None else next(old)
             if not isinstance(k, int):
                 axes.append(i)
@@ -267,7 +287,7 @@ class Namespace:
         return broadcast(lambda a, b: b, Paper(number(0), axes), x)
 
     def permute_dims(self, x: Paper, axes: Sequence[int]) -> Paper:
-        return Paper(x.expr, [x.axes[a] for a in axes])
+        return x.transpose(*axes)
 
     def diagonal(self, x: Paper, offset: int = 0) -> Paper:
         i, j = x.axes[-2:]

@@ -12,7 +12,7 @@ from .measure import cost
 from .terms import ADD, ATOM, MAP, MUL, NUM, SIZE, Expr, Head, Ix, Number, Symbol, intern, table
 
 Power = tuple[Expr, Number]
-_COMMON = 6  # of larger denominators no common factor is taken out: s - 0.7 stays
+_COMMON = 4  # of larger denominators no common factor is taken out: s - 0.7 stays
 
 
 def exact(c: Number) -> Number:
@@ -125,9 +125,11 @@ def _lead(e: Expr) -> Number:
 
 
 def is_mask(e: Expr) -> bool:
-    """Whether e is 0 or 1: a question about values, or an array of the answers."""
+    """Whether e is 0 or 1: a question about values, or an array of the answers, or several."""
     if e.kind == ATOM:
         return bool(e.head.mask)
+    if e.kind == MUL:
+        return all(map(is_mask, e.args))
     return e.kind == MAP and e.head.op.plain
 
 

@@ -20,6 +20,7 @@ from ..graph.op import Op
 from ..graph.reach import filled
 from ..notation.names import unicode_name
 from .algebra import add, multiply, total
+from .constants import Made
 from .fold import Definitions
 from .measure import cost
 from .moves import along_first, matrix
@@ -41,18 +42,16 @@ class Graph:
     """The float64 twin of a graph, consumers first, and what its nodes and constants are called.
 
     `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
-    fact about the data is used of; `derived` has constants that are made of another, `declared`
-    what the user says of arrays by name, `parts` the code of unnamed parts of arrays, by id, and
-    `masks` those whose arrays hold truths.
+    fact about the data is used of; by id, `derived` has constants that are made of another, `masks`
+    those that hold truths; `declared` what the user says of arrays by name.
     """
 
     root: Node
     names: Mapping[int, str]
     atoms: Collection[Node]
     variables: Collection[Node]
-    derived: Mapping[Node, tuple[Any, Node]] = field(default_factory=dict)
+    derived: Mapping[int, Made] = field(default_factory=dict)
     declared: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
-    parts: Mapping[int, str] = field(default_factory=dict)
     masks: Collection[int] = ()
     order: list[Node] = field(init=False)
     place: dict[Node, int] = field(init=False)
@@ -103,6 +102,7 @@ class Reading:
         self.constants: dict[int, Paper] = {}
         self.notes: dict[str, None] = {}
         self._sizes: dict[tuple[int, int], Size] = {}
+        self._held: list[Any] = []
         self._read()
         if not self._sizes:
             return
@@ -114,15 +114,8 @@ class Reading:
         self._read()
 
     def _read(self) -> None:
-        for _, base in self.graph.derived.values():
-            if base not in self.values:
-                self.values[base] = self._named(base, None, 0)
         for depth, node in enumerate(reversed(self.graph.order)):
             if node in self.values:
-                continue
-            if node in self.graph.derived:
-                made, base = self.graph.derived[node]
-                self.values[node] = made(self.values[base])
                 continue
             inputs = [self.value(x) for x in node.inputs]
             value = None if node.op is None else self._operated(node, inputs)
@@ -138,7 +131,7 @@ class Reading:
         if found.expr.kind == CALL:
             self._join_others(node, inputs, found)
             for k, i in enumerate(found.axes):  # sizes are the same each time the node is read
-                if i is not None:
+                if i is not None and node in self.graph.place:
                     self._sizes.setdefault((id(node), k), i.size).join(i.size)
             if node.op.plain:
                 return self._filled(node, found)
@@ -166,26 +159,32 @@ class Reading:
     def value(self, x: Any) -> Any:
         """A node, constant array or number on paper."""
         if isinstance(x, Node):
+            if x not in self.values:  # what a constant is made of
+                self.values[x] = self._named(x, None, 0)
             return self.values[x]
         if not isinstance(x, np.ndarray):
             return Paper(number(float(x)))
         found = self.constants.get(id(x))
         if found is None:
             found = self.constants[id(x)] = self._leaf(x, self.graph.names.get(id(x)), "c", 0)
+            self._held.append(x)  # of a rule it would be gone, and its id another array's
         return found
 
     def _leaf(self, x: Any, name: str | None, letter: str, depth: int) -> Paper:
-        data, part = in_numpy(x), self.graph.parts.get(id(x), "")
+        made = self.graph.derived.get(id(x))
+        if made is not None:
+            found: Paper = made.of(self.value(made.base))
+            return found
+        data = in_numpy(x)
         constant = name is None and letter == "c" and id(x) not in self.graph.masks
         if constant and data.size and (data == data.flat[0]).all():
             return Paper(number(float(data.flat[0])), self._axes(x, data.shape))
         if name is None:
             name = self.graph.invent(letter)
             what = {"c": "a constant", "p": "a leaf"}[letter]
-            what = part or f"a name for {what} of shape {data.shape} without one"
-            self.notes[f"{name} is {what}"] = None
+            self.notes[f"{name} is a name for {what} of shape {data.shape} without one"] = None
         symbol = self._symbol(x, name, data, depth)
-        symbol.invented, symbol.part = name not in self.graph.names.values(), part
+        symbol.invented = name not in self.graph.names.values()
         if x not in self.graph.variables if isinstance(x, Node) else True:
             _look(symbol, data)
         for kind, axis in self.graph.declared.get(name, ()):

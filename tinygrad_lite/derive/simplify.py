@@ -11,13 +11,13 @@ from ..ops.choice import where
 from .algebra import add, apply, multiply, opened, rebuilt, rename, total
 from .fold import Definitions
 from .measure import cost, skeleton
+from .moves import undone
 from .paper import Paper
 from .parts import Power, content, factors, head, is_mask, terms
 from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, Ix, Number, intern
 
 _LEAVES = (NUM, SIZE, ATOM, DELTA)
 _TERMS = 32  # more are not expanded to
-_DEPTH = 4  # factors are taken out of what is left after factors were taken out, so often
 _LARGE = 30.0  # an expression that costs more is folded only
 
 
@@ -30,7 +30,7 @@ class Simplifier:
     searching: bool = True
     late: bool = False
     _best: dict[Expr, Expr] = field(default_factory=dict)
-    _factored: dict[tuple[Expr, int], Expr] = field(default_factory=dict)
+    _factored: dict[Expr, Expr] = field(default_factory=dict)
 
     def plain(self) -> Simplifier:
         """One that leaves everything as it is."""
@@ -51,7 +51,7 @@ class Simplifier:
 
     def _search(self, e: Expr) -> Expr:
         fold = self.definitions
-        found = fold.fold(rebuilt(e, self.best))
+        found = fold.fold(undone(rebuilt(e, self.best), fold.calls))
         if cost(found) > _LARGE or _spread(found) > _TERMS:
             return found
         if monotonic() > self.deadline:
@@ -60,7 +60,7 @@ class Simplifier:
         flat = expand(found)
         folded = fold.everywhere(flat)
         tried = {found, self.factor(found), flat, folded}
-        if found.kind == ADD or folded is not flat or len(terms(flat)) < _spread(found):
+        if found.kind == ADD or len(terms(flat)) < _spread(found):
             tried |= {self.factor(flat), self.factor(folded)}
         tried |= {fold.everywhere(x) for x in tried}
         tried.add(self._chosen(flat))
@@ -83,16 +83,16 @@ class Simplifier:
                 return apply(head(where), mask, *map(self.best, choices))
         return e
 
-    def factor(self, e: Expr, depth: int = _DEPTH) -> Expr:
+    def factor(self, e: Expr) -> Expr:
         """A sum with common factors taken out, where that is cheaper."""
-        if e.kind != ADD or len(e.args) < 2 or not depth:
+        if e.kind != ADD or len(e.args) < 2:
             return e
-        found = self._factored.get((e, depth))
+        found = self._factored.get(e)
         if found is None:
-            found = self._factored[e, depth] = self._factor(e, depth)
+            found = self._factored[e] = self._factor(e)
         return found
 
-    def _factor(self, e: Expr, depth: int) -> Expr:
+    def _factor(self, e: Expr) -> Expr:
         found = e
         c, primitive = content(e)
         if c != 1:
@@ -104,16 +104,16 @@ class Simplifier:
             for b, x in term.powers:
                 places = tuple(None if i in term.names else i for i in b.ix)
                 outline = (skeleton(b), x > 0, places)
-                if outline in seen or b.kind == NUM:
+                if outline in seen:
                     continue
                 seen.add(outline)
-                again = self._taken_out(e, taken, term, b, x, depth)
+                again = self._taken_out(e, taken, term, b, x)
                 if again is not None and cost(again) < cost(found):
                     found = again
         return found
 
     def _taken_out(
-        self, e: Expr, taken: list[_Term], term: _Term, b: Expr, x: Number, depth: int
+        self, e: Expr, taken: list[_Term], term: _Term, b: Expr, x: Number
     ) -> Expr | None:
         """e with the power b^x taken out of all terms that have it."""
         own = [i for i in term.names if i in b.free]
@@ -130,13 +130,13 @@ class Simplifier:
                 return None
             common = min((s.exponent for _, s in held), key=lambda y: abs(float(y)))
         rests = [(taken[k].c, taken[k].without(s, b, common)) for k, s in held]
-        inner = self.definitions.fold(self.factor(add(rests), depth - 1))
+        inner = self.definitions.fold(self.factor(add(rests)))
         gone = {k for k, _ in held}
         found = add(
             [(1, total(own, multiply([(inner, 1), (b, common)])))]
             + [(c, y) for k, (c, y) in enumerate(terms(e)) if k not in gone]
         )
-        return self.factor(found, depth - 1) if len(gone) < len(taken) else found
+        return self.factor(found) if len(gone) < len(taken) else found
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,8 @@ class Symbol:
     those that an atom is indexed by (axes of length 1 are left out); `depth` is larger downstream.
 
     `symmetric` and `sums` are facts; those in `observed`
-    were seen in the data only, and are told when used. An `invented` name is not the user's;
-    `part` is the code of one for a part of the user's array, which is a `mask` if it holds truths.
+    were seen in the data only, and are told when used. An `invented` name is not the user's; a
+    `mask` holds truths.
     """
 
     name: str
@@ -105,7 +105,6 @@ class Symbol:
     observed: dict[int, str] = field(default_factory=dict)  # by axis, -1 for symmetry
     cotangent: bool = False
     invented: bool = False
-    part: str = ""
     mask: bool = False
 
     @property

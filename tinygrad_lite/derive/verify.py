@@ -270,7 +270,8 @@ class Checks:
             axes, shape = self.axes(node), params.get("shape")
             if not isinstance(shape, (tuple, list)) or len(shape) != len(axes):
                 return params
-            new = tuple(1 if a is None else sizes.get(a.root(), a.number) for a in axes)
+            known = (1 if a is None else sizes.get(a.root(), a.number) for a in axes)
+            new = tuple(n if n == -1 else k for n, k in zip(shape, known, strict=True))
             return {**params, "shape": new}
 
         return changed

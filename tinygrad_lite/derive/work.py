@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -96,7 +96,6 @@ class Work:
             set(self.xs),
             constants.derived,
             self.declared,
-            constants.parts,
             constants.masks,
         )
         self.reading = Reading(self.graph)
@@ -176,20 +175,14 @@ class Work:
         with self.table:
             self.cotangents, found = self._swept(self.simplifier)
             forms = [self._forms(g) for g in found]
-            answers = [self._first(k, form) for k, form in enumerate(forms)]
-            shared = {w.code for a in answers if a is not None for w in a.where}
+            answers = [self._answer(k, form) for k, form in enumerate(forms)]
+            shared = {w.code for a in answers for w in a.where}
             for k, answer in enumerate(answers):  # a definition that one needs is used by all
-                if shared and answer is not None and not answer.where:
+                if shared and not answer.where:
                     other = self._written(k, forms[k][-2], self.cotangents)
                     if other.where and {w.code for w in other.where} <= shared:
                         answers[k] = self._checked(other, k) or answer
-            return [
-                answer
-                or self._plainly(k)
-                or self._first(k, forms[k], poles=True)
-                or self._none(k, forms[k][0])
-                for k, answer in enumerate(answers)
-            ]
+            return answers
 
     def _forms(self, g: Paper) -> list[Paper]:
         """Forms to try: written out, with definitions, as it arrived."""
@@ -199,13 +192,26 @@ class Work:
         whole = self.cotangents.whole(e)
         return [Paper(x, g.axes) for x in (e if whole is None else whole, e, g.expr)]
 
-    def _first(self, k: int, forms: Sequence[Paper], *, poles: bool = False) -> Answer | None:
+    def _attempts(self, k: int, forms: Sequence[Paper]) -> Iterator[tuple[Paper, Cotangents, bool]]:
+        """What to try, with the cotangents that it uses, and whether it may have poles."""
+        different = {f.expr: f for f in forms}.values()
+        yield from ((form, self.cotangents, False) for form in different)
+        by, found = self._plain
+        yield found[k], by, False
+        yield from ((form, self.cotangents, True) for form in different)
+
+    def _answer(self, k: int, forms: Sequence[Paper]) -> Answer:
         """The first form that holds."""
-        for form in {f.expr: f for f in forms}.values():
-            answer = self._checked(self._written(k, form, self.cotangents), k, poles=poles)
+        for form, by, poles in self._attempts(k, forms):
+            answer = self._checked(self._written(k, form, by), k, poles=poles)
             if answer is not None:
+                if by is not self.cotangents:
+                    said = f"{answer.formula.name}: as the rules gave it; shorter forms failed"
+                    self.notes[f"{said} the check"] = None
                 return answer
-        return None
+        formula = self._written(k, forms[0], self.cotangents).formula
+        self.notes[f"{formula.name}: no formula passed the check"] = None
+        return Answer(replace(formula, known=False), ())
 
     def _checked(self, answer: Answer, k: int, *, poles: bool = False) -> Answer | None:
         limits = self.checks.limits(answer.formula, answer.where, k, poles=poles)
@@ -215,19 +221,6 @@ class Work:
     def _plain(self) -> tuple[Cotangents, list[Paper]]:
         """As the rules give it."""
         return self._swept(self.simplifier.plain())
-
-    def _plainly(self, k: int) -> Answer | None:
-        by, found = self._plain
-        answer = self._checked(self._written(k, found[k], by), k)
-        if answer is not None:
-            said = f"{answer.formula.name}: as the rules gave it; shorter forms failed the check"
-            self.notes[said] = None
-        return answer
-
-    def _none(self, k: int, g: Paper) -> Answer:
-        formula = self._written(k, g, self.cotangents).formula
-        self.notes[f"{formula.name}: no formula passed the check"] = None
-        return Answer(replace(formula, known=False), ())
 
     def _written(self, k: int, g: Paper, cotangents: Cotangents) -> Answer:
         value = Paper(g.expr, (*self._out, *g.axes))

@@ -37,6 +37,11 @@ def asked(
     return answer
 
 
+def latest() -> list[tuple[Any, Question]]:
+    """The latest answers that live, and what was asked."""
+    return [(answer, q) for ref, q in [*_latest.values()] if (answer := ref()) is not None]
+
+
 def answered(inputs: tuple[Any, ...], meta: Meta | None) -> Meta | None:
     """`meta`, with what is known of the masks among the inputs of a node."""
     if not _latest:

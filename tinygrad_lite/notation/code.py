@@ -166,7 +166,8 @@ def _common(pieces: Sequence[Piece], axes: tree.Axes) -> tuple[list[ast.expr], t
     found = []
     for p in pieces:
         own = tuple(i if i in p.axes else None for i in wanted)
-        found.append(_as(p, own, exact=False) if any(i is not None for i in p.axes) else p.code)
+        fits = len(p.axes) <= len(wanted) and not any(i is not None for i in p.axes)
+        found.append(p.code if fits else _as(p, own, exact=False))
     return found, wanted
 
 

@@ -115,7 +115,6 @@ class Lines(Said):
         ]
         wrong.sort(key=lambda r: -sum(r.step.instance.statement in above for above in felt))
         off = [r for r in judged if r.verdict == WRONG]
-        mender.wrong = list(dict.fromkeys((*wrong, *(r for r in off if r.final))))
         mends: dict[Mend, Judged] = {}
         leading = self._first_of_each(wrong)
         every = [(turns, row) for turns in (NEAR_BY, NEAR_BY) for row in leading]

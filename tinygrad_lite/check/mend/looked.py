@@ -116,10 +116,6 @@ def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
     for item in at.pool.find(-w):
         cost = rank + NEGATED + item.rank
         yield from at.made(np.negative, at.item(item), kind="other", rank=cost)
-    for c, item in at.pool.multiples(w):
-        if abs(abs(c) - 1) > 1e-8:
-            for made, more in at.times(at.item(item), c):
-                yield at.edit(made, "other", rank + SCALED + item.rank + more)
     if isinstance(at.e, ast.Constant):
         yield from _numbers(at, w)
     else:

@@ -1,4 +1,5 @@
-"""What a mask tells apart: one of two numbers, where(z > 0, 1, 0.1), or what is and what is not.
+"""What a mask tells apart: one of two numbers, where(z > 0, 1, 0.1), or what is and what is not;
+and a branch of where, of which the entries are wanted that the mask picks.
 
 The mask is one at hand, or a comparison of names, and of a name with a number of the graph.
 """
@@ -6,19 +7,29 @@ The mask is one at hand, or a comparison of names, and of a name with a number o
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import permutations, product
 from typing import Any
 
 import numpy as np
 
+from ..code.trace import Record
 from ..slips import FAR, FARTHEST, LIKELY, ODD
+from .known import agrees
 from .looked import Place, Vector, names_in
 from .pool import NAME
 from .rows import LOST, SLOPE, Edit, attempted
+from .undo import operation
 from .written import Written, number
 
 PLAIN = (0.0, 1.0)
+LACKS: tuple[tuple[str, float, Callable[[Any, Any], Any]], ...] = (
+    ("other", ODD, lambda v, x: x),
+    (LOST, FARTHEST, lambda v, x: v * x),
+    (LOST, FARTHEST, lambda v, x: v / x),
+    ("missing-term", FARTHEST + LIKELY, lambda v, x: v + x),
+    ("missing-term", FARTHEST + LIKELY, lambda v, x: v - x),
+)
 NAMES = 12  # that are compared with each other
 ASKED: tuple[tuple[float, Callable[[Any, Any], Any]], ...] = (
     (0.0, lambda x, y: x > y),
@@ -38,11 +49,46 @@ def masked(at: Place, wanted: Vector) -> Iterator[Edit]:
     if len(_few(w)) == 2:
         for made, rank in _chosen(at, w):
             yield at.edit(made, SLOPE, ODD + rank)
+    upper = w != 0
+    if np.asarray(at.value).dtype.kind == "b" and (*_few(w),) == PLAIN and upper[v != 0].all():
+        for mask, rank in _masks(at, upper, v == 0):
+            either = attempted(np.bitwise_or, at.written, mask)
+            if either is not None and np.array_equal(either.value, upper):
+                yield at.edit(either, "missing-term", FARTHEST + rank)
     if len(_few(factor)) == 2 and not w[v == 0].any():
         again = any(isinstance(n, ast.Compare) for n in ast.walk(at.e))
         cost = FARTHEST if again or (*_few(factor),) == PLAIN else ODD
         for made, rank in _chosen(at, factor):
             yield from at.made(np.multiply, at.written, made, kind=LOST, rank=cost + rank)
+
+
+def branches(
+    at: Place, record: Record, wanted: Mapping[Record, Vector], value: Callable[[Record], Any]
+) -> Iterator[Edit]:
+    """What a branch of `where` may be, or lack, if what is wanted of that is known."""
+    for u in record.users:
+        name, operands = operation(u)
+        if name == "where" and u in wanted and record in operands[1:]:
+            mask = np.broadcast_to(value(operands[0]), np.shape(wanted[u])).astype(bool)
+            yield from _picked(at, wanted[u], mask if record is operands[1] else ~mask)
+
+
+def _picked(at: Place, wanted: Vector, picked: Any) -> Iterator[Edit]:
+    """What gives the entries that are picked."""
+    w = np.asarray(wanted, dtype=float)[picked]
+    v = np.broadcast_to(np.asarray(at.value, dtype=float), np.shape(picked))[picked]
+    if not w.size or agrees(v, w):
+        return
+    for item in at.pool.items:
+        if item.value.ndim and item.value.shape != np.shape(picked):
+            continue
+        x = np.broadcast_to(item.value, np.shape(picked))[picked]
+        for kind, rank, how in LACKS:
+            with np.errstate(all="ignore"):
+                reached = agrees(how(v, x), w)
+            if reached:
+                cost = rank + item.rank
+                yield from at.made(how, at.written, at.item(item), kind=kind, rank=cost)
 
 
 def _few(values: Vector) -> list[float]:

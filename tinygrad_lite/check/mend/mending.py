@@ -37,10 +37,9 @@ KEPT = 0.5  # of these for what is farther-fetched: of the first lines, which ma
 @dataclass(eq=False)
 class Mender:
     """Mends what is wrong in a derivation, one after the other; an edit that has made one thing
-    right is tried first for the next. `wrong` is all that is, `left` the seconds for it."""
+    right is tried first for the next. `left` are the seconds for all of it."""
 
     trials: Trials
-    wrong: Sequence[Claimed] = ()
     left: float = field(default_factory=lambda: TOTAL)  # tests on slow machines give more
     hurried: bool = False  # not all that there is was tried
     found: list[Mend] = field(default_factory=list)
@@ -191,7 +190,7 @@ class Mender:
             ends = lambda made: self.trials.is_right(end, [*needs, *made])  # noqa: E731
         after = lambda edit: self._search(claimed, end, closed, (*needs, edit))  # noqa: E731
         try:
-            return Search(replace(goal, ends=ends, after=after, several=len(self.wrong) > 1))
+            return Search(replace(goal, ends=ends, after=after))
         except FAILS:  # the lines below do not run with what is right above them
             return None
 
@@ -290,13 +289,7 @@ class Mender:
             ),
             at.before,
             tuple(self.trials.outside),
-            others=lambda edits: self._count(claimed, [*needs, *edits]),
         )
-
-    def _count(self, claimed: Claimed, edits: Sequence[Edit]) -> int:
-        """How many other wrong ones some edits put right, on the recorded data."""
-        others = (c for c in self.wrong if c is not claimed)
-        return sum(self.trials.is_right(c, edits) for c in others)
 
     @cached_property
     def known(self) -> Known:

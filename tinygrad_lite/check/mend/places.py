@@ -40,11 +40,9 @@ class Goal:
 
     `grade(edits)` runs the derivation with them on fresh data: 0 where it is right on what tells
     most, more where on data alone that hold more of the recorded ones, None where not on these
-    either. `ends(edits)` tells whether the last value of the name is right then as well,
-    `others(edits)` how many other lines that are wrong; `after(edit)` is the search for what is
-    still wrong with one edit; `several` where more lines than this one are wrong. `changed` are
-    other records that have been set right; `outside` are names that the derivation reads beside
-    its own.
+    either. `ends(edits)` tells whether the last value of the name is right then as well;
+    `after(edit)` is the search for what is still wrong with one edit. `changed` are other records
+    that have been set right; `outside` are names that the derivation reads beside its own.
     """
 
     trace: Trace
@@ -56,9 +54,7 @@ class Goal:
     changed: Mapping[Record, Any] = field(default_factory=dict)
     outside: Sequence[str] = ()
     ends: Callable[[Edits], bool] = lambda edits: True
-    others: Callable[[Edits], int] = lambda edits: 0
     after: Callable[[Edit], Any] = lambda edit: None
-    several: bool = False
 
 
 class Places:
@@ -77,8 +73,6 @@ class Places:
         self.loose: set[Record] = set()  # of which some entries may be anything: they are set later
         self.grades: dict[tuple[tuple[ast.AST, str], ...], int | None] = {}  # on fresh data
         self.placed: Values = {}  # values of the graph, where they belong
-        self.guessed: set[Record] = set()  # of which others may be wanted as well
-        self.trusts = True  # what was guessed is held against an edit
         self.effort = EFFORT
         self._below: dict[ast.expr, list[Record]] = {}
         if self.base:
@@ -186,7 +180,6 @@ class Places:
                 if w is None:
                     continue
                 found[r] = w
-                self.guessed.add(r)
             entry = _entry_of(r)
             if entry is not None:
                 found.setdefault(entry, found[r])
@@ -198,8 +191,6 @@ class Places:
                     w = found[r] if r.compute is same else undone(r, found[r], operands, k)
                     if w is not None:
                         found[x] = w
-                        if r in self.guessed:
-                            self.guessed.add(x)
                         if r in self.loose or (k == 0 and operation(r)[0] == "entry"):
                             self.loose.add(x)
         return found
@@ -267,7 +258,6 @@ class Places:
         records = self.places[edit.place]
         try:
             told = len(records) == 1 and records[0] in wanted and records[0] not in self.loose
-            told = told and (self.trusts or records[0] not in self.guessed)
             if told and records[0].instance is not None:
                 made, w = records[0].instance.value(edit.new, values), wanted[records[0]]
                 moved = np.size(made) == w.size and np.shape(made) != w.shape  # it is reshaped

@@ -18,20 +18,19 @@ import numpy as np
 
 from ..code.library import name_in
 from ..code.source import replaced
-from ..code.trace import Instance, Record
+from ..code.trace import Record
 from ..slips import FAR, FARTHEST, LIKELY, ODD
-from .alike import alike
 from .composites import whole
 from .farther import everywhere, farther, run_farther, run_forwards
 from .likely import Ranked
 from .looked import Place, looked_up
-from .masked import masked
+from .masked import branches, masked
 from .places import Values, Vector, setting_of
 from .pool import NAME
 from .rows import Edit, is_numeric
 from .slipped import edits
 from .undo import operation
-from .whole import heads, left_out, lists, sliced, started, statements
+from .whole import heads, left_out, sliced, started, statements
 from .written import FAILS, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
@@ -39,11 +38,10 @@ DOUBTFUL = 1_000  # that of what may be a coincidence
 CONFIRMED = 12  # edits that are confirmed when there is no more time, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 NEAR_BY = 3  # turns of the search that are quick
-RUN = 4  # that in which what is farther-fetched is run
 # Of the time, by each turn's end.
-SHARES = (0.33, 0.45, 0.48, 0.62, 0.82, 0.9, 0.93, 0.95, 0.97, 1.0)
+SHARES = (0.33, 0.45, 0.48, 0.62, 0.82, 0.9, 0.95, 1.0)
 # What is likelier is not held against what is searched for in the next turns.
-ENOUGH = (ODD, FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf, np.inf)
+ENOUGH = (ODD, FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 TERMS = ("add", "subtract")
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
@@ -79,7 +77,7 @@ class Search(Ranked):
             if min((hit.rank for hit in self.found), default=np.inf) < ENOUGH[k]:
                 hit = self._confirmed(self.found)
                 if hit is not None and hit.grade < (DOUBTFUL if k > 0 else 1):
-                    return hit if k > RUN else self._or_above(hit)
+                    return hit
         self.spent = time.thread_time() - start
         return self.best if turns == len(SHARES) else None
 
@@ -107,37 +105,19 @@ class Search(Ranked):
             self._run(free, wanted),
             self._after(),
             chain(self._near(rest, wanted), self._run(rest, wanted)),
-            self._far(rest, wanted),
-            self._otherwise(),
             self._two(free),
         )
 
-    def _or_above(self, found: Hit) -> Hit:
-        """An edit of the line, or one further up that puts more of what is wrong right."""
-        own = self.goal.record.instance
-        if self.goal.several and all(self._is_in(e, own) for e in found.edits):
-            above = [e for e in self.places if not self._is_in(e, own)]
-            self.found += self._run(above, self.sought)
-            return self._confirmed(self.found) or found
-        return found
-
-    def _is_in(self, edit: Any, instance: Instance | None) -> bool:
-        """Whether an edit, or a place, is in the line that an instance is of."""
-        records = self.places.get(getattr(edit, "place", edit), ())
-        return not records or any(r.instance is instance for r in records)
-
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
-        """The likeliest that is right on the fresh data that tell most; of what is doubtful none
-        that is much farther-fetched."""
+        """The likeliest that is right on the fresh data that tell most."""
         graded = []
         for hit in sorted(hits, key=lambda h: (round(h.rank, 4), -self._line(h))):
             grade = self._grade(hit)
             if grade is not None:
                 graded.append(hit._replace(grade=grade))
             if grade == 0:
-                return self._upstream(graded[-1], hits)
-        near = [h for h in graded if h.grade < DOUBTFUL or h.rank <= graded[0].rank + FAR]
-        return min(near, key=lambda hit: hit.grade, default=None)
+                return graded[-1]
+        return min(graded, key=lambda hit: hit.grade, default=None)
 
     def _grade(self, hit: Hit) -> int | None:
         """How much fresh data tell for it; None where they tell against it, and for all but one
@@ -150,19 +130,6 @@ class Search(Ranked):
                 grade = self.goal.grade(hit.edits)
             self.grades[key] = grade if whole or grade is None else PARTLY
         return self.grades.get(key)
-
-    def _upstream(self, found: Hit, hits: Iterable[Hit]) -> Hit:
-        """An edit that puts more lines right, of those that are not much farther-fetched: the cause
-        of them all."""
-        here = self.goal.others(found.edits)
-        own = self.goal.record.instance
-        for hit in sorted(hits, key=lambda h: h.rank):
-            inside = self._is_in(hit.edits[0], own) or hit.rank > found.rank + FAR
-            if inside or len(hit.edits) > 1 or self.late():
-                continue
-            if self.goal.others(hit.edits) > here and self._grade(hit) == 0:
-                return hit
-        return found
 
     def _line(self, hit: Hit) -> int:
         """How far down an edit is: the record of its place, or the first of its line."""
@@ -270,7 +237,6 @@ class Search(Ranked):
         yield from self._confirming(heads(self.trace, numpy))
         body = getattr(self.trace.definition, "body", None)
         yield from self._confirming(started(body) if isinstance(body, list) else ())
-        yield from self._confirming(lists(reversed(self.above)))
         record = self.goal.record
         if record.instance is not None:
             alike = {n for n, r in record.instance.names.items() if _has_shape(r.value, record)}
@@ -319,11 +285,12 @@ class Search(Ranked):
             names = (i for i in at.pool.items if i.tier == NAME)
             same = (i for i in names if i.value.shape == np.shape(at.value))
             self.tried += [at.edit(at.item(i), "other", ODD + i.rank) for i in same]
-        yield from alike(at, at.pool.instance.source.tree)
         if w is not None:
             yield from looked_up(at, w)
             yield from masked(at, w)
             yield from whole(at, w)
+        else:
+            yield from branches(at, self.places[e][-1], wanted, self.value)
 
     def _is_run(self, e: ast.expr, wanted: Values) -> bool:
         """Whether edits are to be run: not all is known that is wanted, or other turns may be wrong
@@ -336,12 +303,6 @@ class Search(Ranked):
         self.tried += list(everywhere(at))
         if w is not None:
             yield from farther(at, w)
-
-    def _otherwise(self) -> Iterator[Hit | None]:
-        """What one slip may be, undone, where what is wanted was but guessed."""
-        places = [e for e, records in self.places.items() if self.guessed.intersection(records)]
-        self.trusts = False
-        yield from self._near(places, self.sought)
 
     def _two(self, places: Sequence[ast.expr]) -> Iterator[Hit]:
         """One edit, the likeliest first, and then what is wanted at each other place."""

@@ -56,20 +56,6 @@ def _turned_round(e: ast.expr, value: Any) -> Iterator[Edit]:
         yield Edit(e, ast.Subscript(e, BACKWARDS, ast.Load()), "wrong-order", NEAR)
 
 
-def lists(above: Iterable[Record]) -> Iterator[Edit]:
-    """Another list for one of as many entries."""
-    seen: set[ast.AST] = set()
-    for record in above:
-        e, instance, held = record.site, record.instance, record.value
-        if not isinstance(e, ast.Name) or e in seen or instance is None:
-            continue
-        seen.add(e)
-        for name, other in instance.names.items() if isinstance(held, (list, tuple)) else ():
-            alike = type(other.value) is type(held) and len(other.value) == len(held)
-            if alike and other.value is not held and name != e.id:
-                yield Edit(e, ast.Name(name, ast.Load()), "other", ODD)
-
-
 def left_out(
     trace: Trace,
     goal: Record,

@@ -24,6 +24,7 @@ OPERATORS: Mapping[Any, type[ast.operator]] = {
     np.divide: ast.Div,
     np.matmul: ast.MatMult,
     np.power: ast.Pow,
+    np.bitwise_or: ast.BitOr,
 }
 COMPARISONS: Mapping[Any, type[ast.cmpop]] = {
     np.greater: ast.Gt,
