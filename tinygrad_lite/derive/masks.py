@@ -18,6 +18,7 @@ from ..graph.questions import latest
 from ..notation.views import part_of
 from ..ops.comparison import logical_and, logical_not, logical_or
 
+ENOUGH = 64  # entries, of which half may be chosen in far more ways
 CHANCES = 1_000_000  # as many masks have as many entries, where one is not another's by chance
 Asked = tuple[Any, Any]  # a mask, and what was asked
 
@@ -52,7 +53,8 @@ def of_masks(order: list[Node]) -> dict[int, Node]:
 
 def is_telling(mask: Any) -> bool:
     """Whether a mask says by its entries what it was made of: few would have so many by chance."""
-    return comb(mask.size, np.count_nonzero(mask)) > CHANCES
+    fewer = min(int(np.count_nonzero(mask)), int(np.count_nonzero(~mask)))
+    return comb(min(mask.size, ENOUGH), min(fewer, ENOUGH // 2)) > CHANCES
 
 
 def _made(x: Any, masks: list[Asked]) -> Iterator[Asked]:
