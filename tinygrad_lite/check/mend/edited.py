@@ -116,12 +116,20 @@ def told(finding: Finding, mend: Mend | None) -> Finding:
     )
 
 
+def literals(edit: Edit) -> set[float]:
+    """The numbers that an edit writes which were not there."""
+    old, new = (
+        {n.value for n in walked(code) if isinstance(n, ast.Constant)}
+        for code in (edit.place, edit.new)
+    )
+    return {n for n in new - old if isinstance(n, (int, float))}
+
+
 def new_numbers(edit: Edit, trace: Trace) -> list[float]:
     """The numbers that an edit brings into a line as factors or terms, in order."""
     at = instance_of(edit, trace)
     if at is not None and settings(at.source.tree).get(edit.place):
         return []
-    old = {n.value for n in walked(edit.place) if isinstance(n, ast.Constant)}
     set_: set[ast.AST] = set()  # an axis, an index, an exponent, an argument
     for part in edit.new if isinstance(edit.new, list) else [edit.new]:
         set_ |= settings(part).keys()
@@ -129,7 +137,7 @@ def new_numbers(edit: Edit, trace: Trace) -> list[float]:
         if isinstance(call, ast.Call):
             set_ |= {n for x in call.args if isinstance(x, LITERAL) for n in ast.walk(x)}
     new = {n.value for n in walked(edit.new) if isinstance(n, ast.Constant) and n not in set_}
-    return sorted(n for n in new - old if isinstance(n, (int, float)))
+    return sorted(literals(edit) & new)
 
 
 def named_new(edit: Edit, trace: Trace) -> dict[str, float]:

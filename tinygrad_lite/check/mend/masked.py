@@ -46,9 +46,10 @@ def masked(at: Place, wanted: Vector) -> Iterator[Edit]:
         return
     with np.errstate(all="ignore"):
         factor = np.where(v == 0, np.nan, w / v)
+    again = any(isinstance(n, ast.Compare) for n in ast.walk(at.e))
     if len(_few(w)) == 2:
         for made, rank in _chosen(at, w):
-            yield at.edit(made, SLOPE, ODD + rank)
+            yield at.edit(made, SLOPE, ODD + LIKELY * again + rank)
     upper = w != 0
     if np.asarray(at.value).dtype.kind == "b" and (*_few(w),) == PLAIN and upper[v != 0].all():
         for mask, rank in _masks(at, upper, v == 0):
@@ -56,7 +57,6 @@ def masked(at: Place, wanted: Vector) -> Iterator[Edit]:
             if either is not None and np.array_equal(either.value, upper):
                 yield at.edit(either, "missing-term", FARTHEST + rank)
     if len(_few(factor)) == 2 and not w[v == 0].any():
-        again = any(isinstance(n, ast.Compare) for n in ast.walk(at.e))
         cost = FARTHEST if again or (*_few(factor),) == PLAIN else ODD
         for made, rank in _chosen(at, factor):
             yield from at.made(np.multiply, at.written, made, kind=LOST, rank=cost + rank)

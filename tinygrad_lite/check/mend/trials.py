@@ -34,6 +34,7 @@ from .edited import (
     changes_scale,
     dropped,
     foreign_sizes,
+    literals,
     marks,
     named_new,
     named_numbers,
@@ -91,9 +92,9 @@ class Trials:
             for name, worlds in self.numbers.items():
                 if not all(self.is_right(claimed, (*needs, *edits), *w) for w in worlds):
                     yield UNTOLD.format(f"another {name}")
-        new = [new_numbers(edit, self.trace) for edit in edits]
+        new = [literals(edit) for edit in edits]
         known = chosen(self._root) if any(new) else set()
-        foreign = [edit for edit, ns in zip(edits, new, strict=True) if not ns or {*ns} - known]
+        foreign = [edit for edit, ns in zip(edits, new, strict=True) if not ns or ns - known]
         scales = grade == 0 and any(changes_scale(edit, self.trace) for edit in foreign)
         if scales and not all(
             self.is_right(claimed, (*needs, *edits), *w) for w in self.sizes.likely
@@ -105,9 +106,9 @@ class Trials:
             for n, text in Scales(self.truth.tape).sizes.items()
             if not tried or n in self.sizes.stay
         }
-        for edit, numbers in zip(edits, new, strict=True):
+        for edit in edits:
             named = named_numbers(edit, self.trace, whole=not tried)
-            for n in (n for n in numbers if n not in known):
+            for n in (n for n in new_numbers(edit, self.trace) if n not in known):
                 if also := _of_length(n, lengths, of_size=is_size(edit.place)):
                     yield f"{n:g} is also {also}{WAY_OUT if self.computed is None else ''}"
                 elif n in named and named[n][0] not in self.numbers:
