@@ -157,7 +157,8 @@ class Judge:
         assert row.node is not None
         value = row.step.value
         row.off = self.off
-        self._move_on(row, turn)
+        if self._moved_on(row, turn):
+            return
         if row.last:
             row.verdict = RIGHT
             if not self._is(row, value):
@@ -173,21 +174,32 @@ class Judge:
         assert row.node is not None
         return self.equal(row.node, row.unscaled(value), self.truth.gradient(row.node))
 
-    def _move_on(self, row: Judged, turn: list[Judged]) -> None:
+    def _moved_on(self, row: Judged, turn: list[Judged]) -> bool:
         """Give a step its node: where the name held its gradient before, and that was changed other
         than by adding to it (dh[h <= 0] = 0), it is what its node was computed from; but where only
-        now it holds that, and had a multiple before (dp = dp / n)."""
+        now it holds that, and had a multiple before (dp = dp / n). Whether it stands for nothing:
+        what it moved on to cannot be told, and nothing reads it, as after a loop's last turn."""
         assert row.node is not None
         node, g, at = row.node, self.truth.gradient(row.node), turn.index(row)
-        of = self._entrywise(node)
-        if of is None or self.equal(node, row.step.value, g):
-            return
+        of, unread = self._entrywise(node), node.op is not None and self._is_unread(row, turn[:at])
+        if (of is None and not unread) or self.equal(node, row.step.value, g):
+            return False
         for k, before in enumerate(turn[:at]):
-            if any(r.step.adds or not r.step.builds for r in turn[k + 1 : at + 1]):
-                continue
-            values = self._values(before)
+            added = any(r.step.adds or not r.step.builds for r in turn[k + 1 : at + 1])
+            values = self._values(before) if unread or not added else ()
             if any(may_be_gradient(v) and counted(g, np.asarray(v)) is not None for v in values):
+                if of is None or added:
+                    row.node = None
+                    return True
                 row.node = of
+        return False
+
+    def _is_unread(self, row: Judged, before: list[Judged]) -> bool:
+        """Whether nothing reads what the last turn of a loop hands on, as it did of other turns."""
+        step, own = row.step, row.step.line.statement
+        if step.record.users or step.name in self.trace.handed_back:
+            return False
+        return any(r.step.line.statement is own and r.step.record.users for r in before)
 
     def _values(self, row: Judged) -> Iterator[Any]:
         """The value of a step that was judged, and what it would be if the names above were right,
