@@ -209,11 +209,11 @@ def _scale(row: Judged) -> float:
 
 
 def _called(use: Judged) -> set[float]:
-    """The numbers with names that the line of a step reads, and one over them; but 2."""
+    """The numbers with names that the line of a step reads, but lengths, and one over them."""
     at = use.step.instance
     read = {n.id for n in ast.walk(at.statement) if isinstance(n, ast.Name)}
     found = (raw(at.names[n].value) for n in read if n in at.names)
-    sizes = {abs(float(v)) for v in found if isinstance(v, (int, float))} - {0.0, 1.0, TWO}
+    sizes = {abs(v) for v in found if isinstance(v, float)} - {0.0, 1.0, TWO}
     return {*sizes, *(1 / n for n in sizes)}
 
 
