@@ -22,6 +22,24 @@ from tinygrad_lite.check.tape import Tape
 pytestmark = pytest.mark.usefixtures("unhurried")
 
 
+def two_towers(a, b, u, v, y):
+    r = u @ v - y
+    du = r * v
+    dv = r * u
+    da = du / np.linalg.norm(a)
+    db = (dv - v * (dv @ v)) / np.linalg.norm(b)
+    return da, db
+
+
+def test_a_line_is_mended_by_analogy_with_another():
+    rng = np.random.default_rng(0)
+    a, b, y = tg.Tensor(rng.normal(size=4)), tg.Tensor(rng.normal(size=4)), 0.3
+    u, v = a / tg.sqrt((a * a).sum()), b / tg.sqrt((b * b).sum())
+    E = 0.5 * (u @ v - y) ** 2
+    report = tg.check(E, two_towers)
+    assert report.first.mended == "da = (du - u * (du @ u)) / np.linalg.norm(a)"
+
+
 def test_a_list_of_arrays_of_several_shapes_is_no_array():
     case = blind_networks.NIELSEN
     E, names = case.draw()

@@ -20,6 +20,7 @@ from ..code.library import name_in
 from ..code.source import replaced
 from ..code.trace import Record
 from ..slips import FAR, FARTHEST, LIKELY, ODD
+from .alike import alike
 from .composites import whole
 from .farther import everywhere, farther, run_farther, run_forwards
 from .likely import Ranked
@@ -285,6 +286,7 @@ class Search(Ranked):
             names = (i for i in at.pool.items if i.tier == NAME)
             same = (i for i in names if i.value.shape == np.shape(at.value))
             self.tried += [at.edit(at.item(i), "other", ODD + i.rank) for i in same]
+        yield from alike(at, at.pool.instance.source.tree)
         if w is not None:
             yield from looked_up(at, w)
             yield from masked(at, w)
