@@ -61,10 +61,8 @@ class Multiples:
                 told = {self._told(row, use) for use in self._uses[row]}
                 tell = {(True, False), (True, True)} if self._moved(row) else {(True, False)}
                 tells = told & tell or {fits for _, fits in told} == {None}
-                assert row.node is not None
-                if tells and (False, True) not in told and row.step.name not in keyed:
-                    claimed = is_claimed(row.step.name, row.node, self.trace, self.pairs)
-                    found += [row] * (not claimed)
+                if tells and (False, True) not in told and not self._is_claimed(row, keyed):
+                    found.append(row)
         return found or self._of_others(rows, keyed)
 
     def _of_others(self, rows: Sequence[Judged], keyed: set[str]) -> list[Judged]:
@@ -73,18 +71,24 @@ class Multiples:
         wrong = [r for r in rows if r.verdict == WRONG and r.multiple is None]
         ends = [r for r in rows if r.verdict == RIGHT and r.final and r.last]
         for row in wrong:
-            if (
-                row.node is None
-                or row.node.op is None
-                or row.step.name in keyed
-                or is_claimed(row.step.name, row.node, self.trace, self.pairs)
-            ):
+            if row.node is None or row.node.op is None or self._is_claimed(row, keyed):
                 return []
             below = self.trace.below([row.step.record])
             felt = [end for end in ends if end.step.record in below]
             if not felt or all(self._told(row, end)[1] for end in felt):
                 return []
         return wrong
+
+    def _is_claimed(self, row: Judged, keyed: set[str]) -> bool:
+        """Whether a name is a key's, or is handed back, and not under the key of another node, as
+        of the first state: {"dh0": dh_next}."""
+        name, result = row.step.name, self.trace.result
+        site: Any = None if result is None else result.site
+        found = zip(site.keys, site.values, strict=True) if isinstance(site, ast.Dict) else ()
+        keys = [k for k, e in found if isinstance(e, ast.Name) and e.id == name]
+        of = [self.pairs.named(k.value) for k in keys if isinstance(k, ast.Constant)]
+        handed = name in self.trace.handed_back and all(x is None or x is row.node for x in of)
+        return name in keyed or handed
 
     def _is_left(self, row: Judged) -> bool:
         """Whether a step only leaves a value in an object, to be carried on, say, where an
@@ -215,13 +219,3 @@ def _called(use: Judged) -> set[float]:
     found = (raw(at.names[n].value) for n in read if n in at.names)
     sizes = {abs(v) for v in found if isinstance(v, float)} - {0.0, 1.0, TWO}
     return {*sizes, *(1 / n for n in sizes)}
-
-
-def is_claimed(name: str, node: Node, trace: Trace, pairs: Pairs) -> bool:
-    """Whether a name is handed back, and not under the key of another node, as of the first state:
-    {"dh0": dh_next}."""
-    site: Any = None if trace.result is None else trace.result.site
-    found = zip(site.keys, site.values, strict=True) if isinstance(site, ast.Dict) else ()
-    keys = [k for k, e in found if isinstance(e, ast.Name) and e.id == name]
-    of = [pairs.named(k.value) for k in keys if isinstance(k, ast.Constant)]
-    return name in trace.handed_back and all(x is None or x is node for x in of)

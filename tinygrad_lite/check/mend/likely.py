@@ -16,6 +16,7 @@ from ..slips import FAR, LIKELY, NEAR, ODD
 from .edited import LITERAL, walked
 from .known import Role
 from .looked import proportional
+from .masked import few
 from .places import Places, Values
 from .rows import Edit, is_nothing, is_numeric
 from .written import FAILS, inverted
@@ -136,7 +137,7 @@ class Ranked(Places):
         read = record.instance.value
         value, arguments = read(edit.new, self.base), [read(x, self.base) for x in edit.new.args]
         arrays = [a for a in arguments if is_numeric(a) and np.ndim(a)]
-        one = edit.new.args == [edit.place] and _is_chosen(arrays)
+        one = edit.new.args == [edit.place] and _picks_number(arrays)
         return one or any(np.array_equal(value, a) for a in arrays)
 
     def simplified(self, edit: Edit) -> Edit:
@@ -302,10 +303,10 @@ def _same(a: Any, b: Any) -> bool:
     return is_numeric(a) and np.size(a) > 1 and np.array_equal(np.ravel(a), np.ravel(b))
 
 
-def _is_chosen(arrays: list[Any]) -> bool:
+def _picks_number(arrays: list[Any]) -> bool:
     """Whether an array's entries are one of two numbers, and no mask's."""
-    found = {*np.unique(arrays[0])} if arrays else set()
-    return len(found) == 2 < np.size(arrays[0]) and not found <= {-1.0, 0.0, 1.0}
+    found = few(np.asarray(arrays[0], dtype=float)) if arrays else []
+    return len(found) == 2 < np.size(arrays[0]) and not {*found} <= {-1.0, 0.0, 1.0}
 
 
 def _is_one(a: Any) -> bool:

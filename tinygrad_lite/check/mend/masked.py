@@ -47,17 +47,17 @@ def masked(at: Place, wanted: Vector) -> Iterator[Edit]:
     with np.errstate(all="ignore"):
         factor = np.where(v == 0, np.nan, w / v)
     again = any(isinstance(n, ast.Compare) for n in ast.walk(at.e))
-    if len(_few(w)) == 2:
+    if len(few(w)) == 2:
         for made, rank in _chosen(at, w):
             yield at.edit(made, SLOPE, ODD + LIKELY * again + rank)
     upper = w != 0
-    if np.asarray(at.value).dtype.kind == "b" and (*_few(w),) == PLAIN and upper[v != 0].all():
+    if np.asarray(at.value).dtype.kind == "b" and (*few(w),) == PLAIN and upper[v != 0].all():
         for mask, rank in _masks(at, upper, v == 0):
             either = attempted(np.bitwise_or, at.written, mask)
             if either is not None and np.array_equal(either.value, upper):
                 yield at.edit(either, "missing-term", FARTHEST + rank)
-    if len(_few(factor)) == 2 and not w[v == 0].any():
-        cost = FARTHEST if again or (*_few(factor),) == PLAIN else ODD
+    if len(few(factor)) == 2 and not w[v == 0].any():
+        cost = FARTHEST if again or (*few(factor),) == PLAIN else ODD
         for made, rank in _chosen(at, factor):
             yield from at.made(np.multiply, at.written, made, kind=LOST, rank=cost + rank)
 
@@ -91,7 +91,7 @@ def _picked(at: Place, wanted: Vector, picked: Any) -> Iterator[Edit]:
                 yield from at.made(how, at.written, at.item(item), kind=kind, rank=cost)
 
 
-def _few(values: Vector) -> list[float]:
+def few(values: Vector) -> list[float]:
     """The numbers that entries are, if these are at most two."""
     known = values[np.isfinite(values)]
     low, high = known.min(initial=np.inf), known.max(initial=-np.inf)
@@ -102,7 +102,7 @@ def _few(values: Vector) -> list[float]:
 
 def _chosen(at: Place, values: Vector) -> Iterator[tuple[Written, float]]:
     """What gives entries that are one of two numbers, and how far-fetched it is."""
-    low, high = _few(values)
+    low, high = few(values)
     x, y = _number(at, high), _number(at, low)
     if x is None or y is None:
         return
