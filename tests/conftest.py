@@ -73,14 +73,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time for mends to be found on a slow machine too."""
-    mending = importlib.import_module("tinygrad_lite.check.mend.mending")  # check is a function too
-    monkeypatch.setattr(mending, "BUDGET", 16.0)
-    monkeypatch.setattr(mending, "TOTAL", 32.0)
-
-
-@pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 

@@ -171,6 +171,18 @@ def test_rules_are_read_in_one_room():
     assert readers == {"graph.op", *(f"backprop.{x}" for x in ("chain", "scalars", "arrays"))}
 
 
+def test_what_is_found_does_not_hang_on_the_machine():
+    """Searches end by `graph.clock`; seconds are the user's in the referee, and the tour's."""
+    timed = {
+        name
+        for name, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Import) and any(a.name == "time" for a in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.module == "time")
+    }
+    assert timed == {"referee.oracle", "tour.tour"}
+
+
 def test_top_level_is_tidy():
     found = {
         p.name

@@ -13,8 +13,6 @@ from test_referee_lines import changed
 
 import tinygrad_lite as tg
 
-pytestmark = pytest.mark.usefixtures("unhurried")
-
 SUM = np.zeros((2, 3))
 
 

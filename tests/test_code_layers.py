@@ -13,8 +13,6 @@ from test_referee_lines import changed
 
 import tinygrad_lite as tg
 
-pytestmark = pytest.mark.usefixtures("unhurried")
-
 
 def network(sizes: tuple[int, ...] = (3, 4, 3, 2), count: int = 5) -> tuple[Any, dict[str, Any]]:
     """The mean of a cross entropy through layers of sigmoids, a column for each example."""

@@ -10,8 +10,6 @@ from test_referee_lines import changed
 
 import tinygrad_lite as tg
 
-pytestmark = pytest.mark.usefixtures("unhurried")
-
 
 class Private:
     """A class that keeps a method to itself."""

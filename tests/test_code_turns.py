@@ -10,8 +10,6 @@ from test_referee_lines import changed
 
 import tinygrad_lite as tg
 
-pytestmark = pytest.mark.usefixtures("unhurried")
-
 
 def per_sample(x: Any, h: Any, o: Any, y: Any, W2: Any) -> Any:
     dW1, dW2 = np.zeros((4, 3)), np.zeros_like(W2)

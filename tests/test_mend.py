@@ -20,8 +20,6 @@ from tinygrad_lite.check.mend.undo import UNDO
 from tinygrad_lite.check.mend.written import Written, number, replaced, shifted
 from tinygrad_lite.graph.node import raw
 
-pytestmark = pytest.mark.usefixtures("unhurried")
-
 
 def loss(rng=None):
     rng = rng or np.random.default_rng(0)

@@ -14,8 +14,6 @@ from tinygrad_lite.check.diagnosis import Diagnosis
 from tinygrad_lite.check.mend.mending import Mender
 from tinygrad_lite.check.mend.trials import ONLY_HERE
 
-pytestmark = pytest.mark.usefixtures("unhurried")
-
 
 def data(rows=4, columns=3, classes=3):
     rng = np.random.default_rng(0)

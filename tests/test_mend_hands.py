@@ -22,8 +22,6 @@ from tinygrad_lite.check.code.derivation import reading
 from tinygrad_lite.check.mend.redraw import ladder
 from tinygrad_lite.graph.trees import map_tree
 
-pytestmark = pytest.mark.usefixtures("unhurried")
-
 
 def wrong(case, slip):
     """What is said of a derivation with one of its slips."""

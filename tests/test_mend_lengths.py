@@ -14,8 +14,6 @@ from tinygrad_lite.check.mend.lengths import Lengths, lengthened
 from tinygrad_lite.check.mend.resized import resized
 from tinygrad_lite.check.mend.sizes import Sizes
 
-pytestmark = pytest.mark.usefixtures("unhurried")
-
 
 def leaf(*shape):
     return tg.Tensor(np.random.default_rng(len(shape)).uniform(0.5, 1.5, size=shape))

@@ -19,8 +19,6 @@ from tinygrad_lite.backprop.replay import questions, replay
 from tinygrad_lite.check.mend.redraw import FAR, redraw
 from tinygrad_lite.graph.node import topological_order
 
-pytestmark = pytest.mark.usefixtures("unhurried")
-
 
 def first(case, right, wrong):
     loss, names = case.draw()

@@ -13,8 +13,6 @@ from tinygrad_lite.check.mend.factored import factored
 from tinygrad_lite.check.mend.looked import Place
 from tinygrad_lite.check.mend.trials import ONLY_HERE
 
-pytestmark = pytest.mark.usefixtures("unhurried")
-
 
 def checked(case, *slips):
     E, names = case.draw()

@@ -13,8 +13,6 @@ from referee_cases import CASES, drawn
 
 from tinygrad_lite.referee import WrongGradient, check_function
 
-pytestmark = pytest.mark.usefixtures("unhurried")
-
 
 def changed(function, right, wrong):
     """A function, or a class, with another fragment in its source."""

@@ -39,9 +39,10 @@ def derive(
     `tg.derive(E, x, x)` a Hessian. Named nodes are names in formulas; those in `inline` are written
     out, the cotangents of those in `keep` never are (nodes or names). `layout="numerator"` gives
     the transpose of a matrix's gradient. `facts` say what holds for all data of interest:
-    "A = A.T", "Y.sum(axis=1) = 1". After `budget` seconds no shorter form is looked for. `names`
-    holds variables to take names from before the caller's. Masks that comparisons of nodes gave
-    are written as these, 𝟏[z > 0]. Every formula is executed before it is shown, see `checked`.
+    "A = A.T", "Y.sum(axis=1) = 1". After `budget` seconds no shorter form is looked for; they are
+    counted by what is computed, so that a formula is the same on every machine. `names` holds
+    variables to take names from before the caller's. Masks that comparisons of nodes gave are
+    written as these, 𝟏[z > 0]. Every formula is executed before it is shown, see `checked`.
     """
     _refuse(y, variables)
     consumers_first = topological_order(y)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import permutations
 from math import prod
-from time import monotonic
 
+from ..graph.clock import spent
 from ..ops.choice import where
 from .algebra import add, apply, multiply, opened, rebuilt, rename, total
 from .fold import Definitions
@@ -54,7 +54,7 @@ class Simplifier:
         found = fold.fold(undone(rebuilt(e, self.best), fold.calls))
         if cost(found) > _LARGE or _spread(found) > _TERMS:
             return found
-        if monotonic() > self.deadline:
+        if spent() > self.deadline:
             self.late = True
             return found
         flat = expand(found)
@@ -117,7 +117,7 @@ class Simplifier:
     ) -> Expr | None:
         """e with the power b^x taken out of all terms that have it."""
         own = [i for i in term.names if i in b.free]
-        if monotonic() > self.deadline:
+        if spent() > self.deadline:
             self.late = True
             return None
         shares = [(k, t.share(b, x, own)) for k, t in enumerate(taken)]

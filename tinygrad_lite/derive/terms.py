@@ -15,12 +15,14 @@ from functools import cache
 from itertools import count
 from typing import Any
 
+from ..graph.clock import spend
 from ..graph.node import raw
 from ..graph.op import Op
 
 Number = int | Fraction | float
 NUM, SIZE, ATOM, DELTA = "number", "size", "atom", "delta"
 ADD, MUL, SUM, MAP, CALL = "add", "multiply", "sum", "map", "call"
+EXPRESSION = 35  # microseconds of a new one, and of what is done with it
 
 
 @dataclass(eq=False, slots=True)
@@ -182,6 +184,7 @@ def intern(
     key = (kind, head, tuple([x.uid for x in args]), ix)
     found = t.nodes.get(key)
     if found is None:
+        spend(EXPRESSION)
         found = t.nodes[key] = Expr()
         found.kind, found.head, found.args, found.ix = kind, head, args, ix
         found.uid = len(t.nodes)

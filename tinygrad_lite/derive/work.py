@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from .. import ops
 from ..backprop.flow import sweep
 from ..backprop.replay import replay
 from ..graph.backend import in_numpy
+from ..graph.clock import spent
 from ..graph.context import enable_grad
 from ..graph.meta import Meta
 from ..graph.node import Node, fresh, topological_order
@@ -62,7 +62,7 @@ class Work:
     notes: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.deadline = monotonic() + self.budget
+        self.deadline = spent() + self.budget
         with self.table:
             self._read()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from ...graph.clock import spent
 from ...graph.node import Node
 from ...notation.words import listed
 from ..derived import BUDGET, as_code
@@ -93,9 +93,9 @@ class Lines(Said):
             return finding
         if finding.node is None:
             return finding
-        start = time.thread_time()
+        start = spent()
         right = as_code(E, finding.node, self.about.tape, max(self.left, 0.0))
-        self.left -= time.thread_time() - start
+        self.left -= spent() - start
         name = f"{finding.name} = " if finding.name.isidentifier() else ""
         return replace(finding, mended=name + right, by="rule") if right else finding
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import time
 import warnings
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...backprop.chain import slope
+from ...graph.clock import spent
 from ...graph.node import Node
 from ..claims import in_shape
 from ..code.judged import Entry
@@ -40,7 +40,7 @@ class Mender:
     right is tried first for the next. `left` are the seconds for all of it."""
 
     trials: Trials
-    left: float = field(default_factory=lambda: TOTAL)  # tests on slow machines give more
+    left: float = field(default_factory=lambda: TOTAL)
     hurried: bool = False  # not all that there is was tried
     found: list[Mend] = field(default_factory=list)
     ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
@@ -159,7 +159,7 @@ class Mender:
         turns: int,
     ) -> Hit | None:
         """The likeliest edits that make something right where others are made, and the end too."""
-        start, key = time.thread_time(), (_of(claimed), end, *map(id, needs))
+        start, key = spent(), (_of(claimed), end, *map(id, needs))
         if self.left <= (self.kept if turns <= NEAR_BY else 0):
             self.hurried |= self.left <= 0
             search = self.searches[key][0] if key in self.searches else None
@@ -172,7 +172,7 @@ class Mender:
             if search is not None:
                 hit = search.run(turns, min(BUDGET, search.spent + self.left))
                 self.hurried |= hit is None and search.late()
-        self.left -= time.thread_time() - start
+        self.left -= spent() - start
         return hit
 
     def _search(
@@ -231,12 +231,12 @@ class Mender:
         """The likeliest edits of a line that raised an error that make it a node's gradient, given
         what some records should be."""
         numpy = next((n for n, r in instance.names.items() if r.value is np), "np")
-        until = time.thread_time() + min(BUDGET, self.left)
+        until = spent() + min(BUDGET, self.left)
         source, wanted = self.trace.source, np.asarray(self.truth.gradient(node), float)
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for found in repairs(instance, numpy, wanted, changed, until):
-                if time.thread_time() > until:
+                if spent() > until:
                     return None
                 if self.trials.confirm(claimed, found):
                     text = line_with(source, instance.statement, found)
@@ -248,11 +248,11 @@ class Mender:
     ) -> Mend | None:
         """The likeliest edit of a line that raised an error with which all `ends` of the run are
         right, of which there are none where something is not."""
-        until = time.thread_time() + min(BUDGET, self.left)
+        until = spent() + min(BUDGET, self.left)
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for edit in singles(instance, name_in(instance)):
-                if time.thread_time() > until:
+                if spent() > until:
                     return None
                 trace = self.run(None, standing([edit]))
                 right = [*ends(trace)] if trace.error is None else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ...graph.clock import spend, spent
 from ..code.expressions import same
 from ..code.forms import CannotRecord
 from ..code.library import name_in
@@ -21,7 +21,7 @@ from .offered import turning
 from .pool import Pool, is_size
 from .rows import Edit, is_numeric
 from .slipped import settings
-from .undo import operation, undone
+from .undo import leaves_open, undone
 from .written import FAILS
 
 Vector = Any  # a NumPy array, or a number
@@ -30,6 +30,7 @@ Edits = Sequence[Edit]
 
 GROWS = 4  # how many times the entries of a place or of the goal an edit may give
 MANY = 10_000  # entries that anything may have
+AGAIN = 1  # microseconds of a record that is run again
 EFFORT = 30_000  # records that are run to see where a value of the graph belongs
 SHORT = 5  # parts of an expression of another line that may be a size
 
@@ -70,7 +71,7 @@ class Places:
         self.above = sorted(self.parts, key=lambda r: r.index)
         self.pools: dict[int, Pool] = {}
         self.tried: list[Edit] = []  # what may be the first of two edits
-        self.loose: set[Record] = set()  # of which some entries may be anything: they are set later
+        self.loose: set[Record] = set()  # of which some entries, or signs, may be anything
         self.grades: dict[tuple[tuple[ast.AST, str], ...], int | None] = {}  # on fresh data
         self.placed: Values = {}  # values of the graph, where they belong
         self.effort = EFFORT
@@ -80,7 +81,7 @@ class Places:
 
     def late(self) -> bool:
         """Whether the time is up."""
-        return time.thread_time() > self.until
+        return spent() > self.until
 
     # --- places
 
@@ -191,7 +192,7 @@ class Places:
                     w = found[r] if r.compute is same else undone(r, found[r], operands, k)
                     if w is not None:
                         found[x] = w
-                        if r in self.loose or (k == 0 and operation(r)[0] == "entry"):
+                        if r in self.loose or leaves_open(r, k):
                             self.loose.add(x)
         return found
 
@@ -243,6 +244,7 @@ class Places:
                 new[r] = new.get(x, x.value)
             elif r not in self.goal.changed:
                 new[r] = r.compute(*[new.get(x, x.value) for x in r.operands])
+                spend(AGAIN, new[r])
                 if getattr(new[r], "size", 0) > MANY:  # as with an axis more in every turn
                     self._refuse_grown(new[r], r)
         return new

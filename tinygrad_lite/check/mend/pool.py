@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...graph.clock import spend
 from ...graph.node import raw
 from ..code.forms import CannotRecord
 from ..code.plain import owner
@@ -30,6 +31,7 @@ LARGEST = 5_000  # entries of what is looked up
 LINES = 60  # expressions of other lines
 PARTS = 25  # parts of a line that forms are made of
 SIZE, TURNED, PIECE = 0.15, 0.1, 0.2  # how far-fetched the length of an axis is, x.T, a part
+COST = 35  # microseconds of an item
 MOST = 60  # names that are multiplied with each other
 Shape = tuple[int, ...]
 # Products, and whether they may have a shape, given those of their factors.
@@ -194,6 +196,7 @@ class Pool:
                 yield name, value
 
     def _add(self, item: Item | None) -> None:
+        spend(COST)
         if item is not None and item.key not in self._seen:
             self._seen.add(item.key)
             self.items.append(item)

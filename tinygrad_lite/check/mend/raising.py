@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 
+from ...graph.clock import spent
 from ..claims import in_shape
 from ..code.forms import CannotRecord
 from ..code.source import replaced
@@ -51,7 +51,7 @@ def repairs(
     if not assigns:
         inside = {e.place: set(ast.walk(e.place)) for e in found[:FIRST]}
         for a, b in product(found[:FIRST], repeat=2):
-            if time.thread_time() > until:
+            if spent() > until:
                 return
             apart = a.place not in inside[b.place] and b.place not in inside[a.place]
             if a.rank <= b.rank and apart and gives((a, b)):

@@ -8,7 +8,6 @@ is ranked as a person would put it, and counts only if it is right on fresh data
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...graph.clock import spent
 from ..code.library import name_in
 from ..code.source import replaced
 from ..code.trace import Record
@@ -46,7 +46,6 @@ ENOUGH = (ODD, FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 TERMS = ("add", "subtract")
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
-OFTEN = 10  # edits of which one asks for the time: that is slow on some systems
 SLICES = 6  # that are tried in other lines
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
 
@@ -68,7 +67,7 @@ class Search(Ranked):
     def run(self, turns: int, budget: float) -> Hit | None:
         """The likeliest edit, first where nothing is right yet; else the likeliest two. What was
         not searched for in so many turns, or in the time, is searched for when it is run again."""
-        start = time.thread_time() - self.spent
+        start = spent() - self.spent
         for k, turn in enumerate(self._turns[:turns]):
             self.until = start + SHARES[k] * budget
             for hit in turn:
@@ -79,7 +78,7 @@ class Search(Ranked):
                 hit = self._confirmed(self.found)
                 if hit is not None and hit.grade < (DOUBTFUL if k > 0 else 1):
                     return hit
-        self.spent = time.thread_time() - start
+        self.spent = spent() - start
         return self.best if turns == len(SHARES) else None
 
     @property
@@ -186,8 +185,8 @@ class Search(Ranked):
 
     def _hits(self, found: Iterable[Edit], wanted: Values, best: float = np.inf) -> Iterator[Hit]:
         """The edits that reach the goal, up to those that can no longer be the likeliest."""
-        for k, edit in enumerate(sorted(found, key=lambda edit: edit.rank)):
-            if edit.rank - FAVOUR > best or (k % OFTEN == 0 and self.late()):
+        for edit in sorted(found, key=lambda edit: edit.rank):
+            if edit.rank - FAVOUR > best or self.late():
                 return
             if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
                 hit = Hit(self.rank(edit, self.base), (self.simplified(edit),))
@@ -226,7 +225,7 @@ class Search(Ranked):
         found = statements(own.statement, self.known.constants) if own is not None else ()
         for first in sorted(found, key=lambda edit: edit.rank):
             other = self.goal.after(first) if not self.late() else None
-            left = (self.until - time.thread_time()) / SHARES[0]
+            left = (self.until - spent()) / SHARES[0]
             hit = None if other is None else other.run(1, left)
             if hit is not None and len(hit.edits) == 1:
                 yield Hit(SECOND + first.rank + hit.rank, _both(first, *hit.edits))

@@ -159,6 +159,16 @@ def _of_library(function: Any) -> bool:
     return str(getattr(function, "__module__", "")).partition(".")[0] == "numpy"
 
 
+def leaves_open(record: Record, index: int) -> bool:
+    """Whether an operation gives the same for several values of an operand, so that what is undone
+    is one of them: an even power for any signs, an entry that is set for any value there."""
+    name, operands = operation(record)
+    if name == "pow" and index == 0:
+        exponent = np.asarray(operands[1].value)
+        return bool(exponent.ndim == 0 and exponent.dtype.kind in "iuf" and exponent % 2 == 0)
+    return name == "square" or (name == "entry" and index == 0)
+
+
 def undone(record: Record, wanted: Any, values: Sequence[Any], index: int) -> Any:
     """The value of operand `index` that makes the operation give `wanted`, None where there is none
     or no single one; `values` are its operands' as they are. Of a list of arrays it is a list."""
