@@ -18,14 +18,12 @@ from ..graph.trees import map_tree
 from ..notation.mathematics import Mathematics
 from ..notation.names import unicode_name
 from ..notation.style import BRACKETS, LATEX, UNICODE, Style
-from .algebra import atom, multiply, total
 from .diagonals import with_diagonals
 from .paper import Paper
 from .parts import is_zero
 from .printer import ENVIRONMENT, Formula, derivative
 from .steps import Finder, Line, Rewrite, moved, unchanged
 from .teaching import Row, Teacher, aligned, latex_of, text_of
-from .terms import Symbol
 from .verify import Checked, Program, run
 from .work import Work
 
@@ -219,11 +217,11 @@ class Derivation:
             return [
                 line
                 for x, f in zip(self.variables, self.formulas, strict=True)
-                for line in self._explained(work.called(x), f)
+                for line in self._explained(x, f)
             ]
 
-    def _explained(self, name: str, f: Formula) -> list[str]:
-        work, y = self._work, self._work.called(self.y)
+    def _explained(self, x: Node, f: Formula) -> list[str]:
+        work, y, name = self._work, self._work.called(self.y), self._work.called(x)
         out = len(work.reading.values[work.graph.root].axes)
         over = [i for i in f.paper.axes[:out] if i is not None]
         of, by = f.indices[: len(over)], f.indices[len(over) :]
@@ -233,16 +231,13 @@ class Derivation:
         if not np.all(value):
             zeros = value.size - np.count_nonzero(value)
             lines.append(f"    {zeros:,} of its {value.size:,} entries are 0")
-        places = tuple(k for k, i in enumerate(f.paper.axes[:out]) if i is not None)
-        upstream = Symbol(f"δ_{y}", work.graph.root.shape, places)
-        pulled = total(over, multiply([(f.paper.expr, 1), (atom(upstream, over), 1)]))
-        handed = work.simplifier.shortest(Paper(pulled, f.paper.axes[out:]))
-        shown = Formula(handed, work.printer)
-        title, *_ = derivative("E", y)
-        lines.append(
-            f"    the chain rule never builds it: of {unicode_name(upstream.name)} = {title} it "
-            f"makes {Teacher((), UNICODE).term(shown)}   {shown.shape}"
-        )
+        upstream, shown = work.handed(x)
+        if shown is not None:
+            title, *_ = derivative("E", y)
+            lines.append(
+                f"    the chain rule never builds it: of {unicode_name(upstream.name)} = {title} "
+                f"it makes {Teacher((), UNICODE).term(shown)}   {shown.shape}"
+            )
         return lines
 
     def _jacobians(self, style: Style) -> list[str]:

@@ -21,7 +21,7 @@ from .paper import Axis, Paper, again, named, running
 from .parts import is_zero, number
 from .printer import Formula, symbols_in
 from .terms import Expr, Symbol
-from .verify import Program, agrees
+from .verify import agrees
 from .work import Work
 
 Rewrite = Callable[[Paper], Paper]
@@ -214,12 +214,7 @@ class Finder:
 
     def _run(self, paper: Paper, more: Mapping[Symbol, Any]) -> Any:
         """The value of an array's code at the recorded data; None if it cannot be run."""
-        values = {**self.work.checks.trials[0].values, **self.known, **more}
-        try:
-            with np.errstate(all="ignore"):
-                return Program(Formula(paper, self.printer), ())(values)
-        except Exception:  # code that raises is no formula
-            return None
+        return self.work.checks.value(Formula(paper, self.printer), {**self.known, **more})
 
     def _region(self, node: Node) -> tuple[list[Node], list[Node]]:
         """A named node and the unnamed ones that it is made of, consumers first, and the named ones
