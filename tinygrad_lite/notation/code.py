@@ -250,9 +250,10 @@ def _product(t: Tree) -> Piece:
 def _powered(part: ast.expr, e: Number, x: Tree) -> ast.expr:
     if e == 1:
         return part
+    if x.kind == tree.DOT and x.args[0] == x.args[1] and 2 * e % 2 == 1:
+        norm = filled("np.linalg.norm({0})", _piece(x.args[0]).code)
+        return norm if 2 * e == 1 else ast.BinOp(norm, ast.Pow(), _number(int(2 * e)))
     if e == Fraction(1, 2):
-        if x.kind == tree.DOT and x.args[0] == x.args[1]:
-            return filled("np.linalg.norm({0})", _piece(x.args[0]).code)
         return filled("np.sqrt({0})", part)
     return ast.BinOp(part, ast.Pow(), _number(e))
 

@@ -170,7 +170,7 @@ def _negated(t: Tree) -> Tree | None:
 
 def repeated(t: Tree, axes: Sequence[Hashable]) -> Tree:
     """A number or vector as the vector or matrix that repeats it."""
-    if len(t.axes) >= len(axes):
+    if len(t.axes) >= len(axes) or t == ELLIPSIS:
         return t
     if t.kind == SUM and len(t.args) == 1 and t.args[0] != number(1):  # (c a) 𝟏 is c (a 𝟏)
         return Tree(SUM, (repeated(t.args[0], axes),), tuple(axes), t.value)
