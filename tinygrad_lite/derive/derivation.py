@@ -58,7 +58,7 @@ class Derivation:
     @property
     def latex(self) -> str:
         """The formulas in LaTeX, one a line in `aligned` where there are several."""
-        lines = [f"{f.name_latex} &= {f.latex}" for f in (*self.formulas, *self.where)]
+        lines = [f"{f.titles()[1]} &= {f.latex}" for f in (*self.formulas, *self.where)]
         return aligned(lines) if len(lines) > 1 else lines[0].replace(" &= ", " = ", 1)
 
     @property
@@ -156,7 +156,7 @@ class Derivation:
         found += [f"    {w.code} = {w.numpy}" for w in self.where] if several else []
         for f in self.formulas:
             index = f"{f.name}{UNICODE.subscript(f.indices)} = {f.index}"
-            closed = [_shaped(f), *([index] if f.indices and f.matrix else [])]
+            closed = [_shaped(f), *([index] if f.indices and f.shown is not f.entry else [])]
             found += [_GAP.join(closed), *([f"    {f.numpy}"] if several else [])]
         found += [f"    where {w}" for w in self._untold()]
         found += self.numpy.splitlines() if not several else []
@@ -169,8 +169,8 @@ class Derivation:
     def latex_text(self) -> str:
         """The steps and the formulas in LaTeX."""
         rows = self._rows(LATEX)
-        rows += [Row("", "", rf"{f.name_latex} = {f.latex}", f"{f.shape}") for f in self.formulas]
-        rows += [Row("", "", rf"{w.name_latex} = {w.latex}") for w in self._untold()]
+        rows += [Row("", "", rf"{f.titles()[1]} = {f.latex}", f"{f.shape}") for f in self.formulas]
+        rows += [Row("", "", rf"{w.titles()[1]} = {w.latex}") for w in self._untold()]
         return latex_of(rows)
 
     def _untold(self) -> list[Formula]:
@@ -259,9 +259,8 @@ class Derivation:
     def __str__(self) -> str:
         lines = [_shaped(f) for f in self.formulas]
         lines += [f"    where {w}" for w in self.where]
-        lines += [
-            f"    in index notation: {f.why}" for f in self.formulas if f.known and not f.matrix
-        ]
+        indexed = [f for f in self.formulas if f.known and f.shown is f.entry and not f.matrix]
+        lines += [f"    in index notation: {f.why}" for f in indexed]
         said = [*self._uses, *([str(self.checked)] if self.checked.sizes else []), *self.notes]
         lines += [f"    {line}" for line in said]
         return "\n".join([*lines, *self._explanations])

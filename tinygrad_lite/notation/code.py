@@ -112,7 +112,7 @@ def _as(piece: Piece, wanted: Sequence[Axis], *, exact: bool = True) -> ast.expr
     if axes == wanted:
         return found
     if len(axes) == 2 and axes[::-1] == wanted:
-        return filled("{0}.T", found)
+        return _turned(found)
     own = [i for i in axes if i is not None]
     if len(own) < len(axes):
         places = ", ".join("0" if i is None else ":" for i in axes)
@@ -121,14 +121,19 @@ def _as(piece: Piece, wanted: Sequence[Axis], *, exact: bool = True) -> ast.expr
     if own != order:
         if sorted(map(id, own)) != sorted(map(id, order)):
             raise NoCode("an axis is missing")
-        turn = (
-            ".T" if len(own) == 2 else f".transpose({', '.join(str(own.index(i)) for i in order)})"
-        )
-        found = filled("{0}" + turn, found)
+        turn = f"{{0}}.transpose({', '.join(str(own.index(i)) for i in order)})"
+        found = _turned(found) if len(own) == 2 else filled(turn, found)
     places_ = ["None" if i is None else ":" for i in wanted]
     while not exact and places_ and places_[0] == "None":
         places_.pop(0)
     return filled(f"{{0}}[{', '.join(places_)}]", found) if "None" in places_ else found
+
+
+def _turned(found: ast.expr) -> ast.expr:
+    """The transpose of a matrix."""
+    if isinstance(found, ast.Attribute) and found.attr == "T":
+        return found.value
+    return filled("{0}.T", found)
 
 
 def _piece(t: Tree) -> Piece:
@@ -372,7 +377,7 @@ _WRITERS: dict[str, Any] = {
     tree.DOT: _dot,
     tree.TOTAL: _total,
     tree.TRACE: _of_array("np.trace({0})"),
-    tree.TRANSPOSE: _of_array("{0}.T"),
+    tree.TRANSPOSE: lambda t: Piece(_turned(_as(_piece(t.args[0]), t.args[0].axes)), t.axes),
     tree.DIAGONAL: lambda t: Piece(filled("np.diag({0})", _piece(t.args[0]).code), t.axes),
     tree.SPREAD: _of_array("np.diag({0})"),
     tree.INVERSE: _of_array("np.linalg.inv({0})"),

@@ -85,7 +85,7 @@ class Mathematics:
 
     def _name(self, t: Tree) -> Written:
         name: Name = t.value
-        places = [str(p) if isinstance(p, int) else ":" for p in name.places]
+        places = [str(p) if isinstance(p, (int, str)) else ":" for p in name.places]
         while places and places[-1] == ":":
             places.pop()
         found = self.known.get(name.text) or Written(self.style.name(name.text), ATOM)
