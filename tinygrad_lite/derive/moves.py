@@ -77,8 +77,9 @@ def moved(node: Node, at: int, out: Sequence[Axis], into: Sequence[Axis]) -> Exp
     if op in _ALONG:
         pairs = enumerate(zip(out, into, strict=True))
         return multiply([(_along(node, a, i, j), 1) for a, (i, j) in pairs])
-    if op is reshape:
-        size = next((i.size for i, *more in (out, into) if i and not more), Size(prod(x.shape)))
+    if op is reshape and prod(x.shape) != 1:
+        vectors = [axes[0] for axes in (out, into) if len(axes) == 1 and axes[0] is not None]
+        size = vectors[0].size if vectors else Size(prod(x.shape))
         shape = (*node.shape, *x.shape)
         return _of_identity(op, {"shape": shape}, size, (*out, *into))
     return None
@@ -100,20 +101,21 @@ def _of_identity(op: Op, params: Mapping[str, Any], size: Size, axes: Sequence[A
 
 def _picked(keys: Keys, part: Sequence[Axis], whole: Sequence[Axis]) -> Expr:
     """1 where an entry of whole[keys] is one of the whole, else 0."""
-    places = [None if k is None or isinstance(k, (int, slice)) else np.asarray(k) for k in keys]
-    lists = {k.ndim for k in places if k is not None and k.dtype.kind in "iu"}
-    single = [n for n, k in enumerate(keys) if k is not None and not isinstance(k, slice)]
-    together = single == [*range(single[0], single[-1] + 1)] if lists else True
-    if len(lists) > 1 or not together or any(k is not None and k.dtype == bool for k in places):
+    places = [None if k is None or isinstance(k, slice) else np.asarray(k) for k in keys]
+    chosen = [n for n, at in enumerate(places) if at is not None]
+    arrays = [at for at in places if at is not None]
+    lists = {at.ndim for at in arrays if at.ndim}
+    apart = lists and chosen != [*range(chosen[0], chosen[-1] + 1)]
+    if len(lists) > 1 or apart or any(at.dtype.kind not in "iu" for at in arrays):
         raise Unreadable("getitem")
     found, parts, wholes = [], iter(part), iter(whole)
     shared = None  # the axes of lists of places, which run together
     for key, at in zip(keys, places, strict=True):
         j = None if key is None else next(wholes)
-        if isinstance(key, int):
-            found += [] if j is None else [(delta(j, fixed(key % length(j))), 1)]
-        elif at is None:
+        if at is None:
             found.append((_row(key, [next(parts)], j), 1))
+        elif not at.ndim:
+            found += [] if j is None else [(delta(j, fixed(int(key) % length(j))), 1)]
         else:
             shared = shared or [next(parts) for _ in range(at.ndim)]
             found.append((_row(_ranged(at, length(j)), shared, j), 1))

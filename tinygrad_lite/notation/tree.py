@@ -124,7 +124,7 @@ def turned(t: Tree) -> Tree:
         if transposes(inside) > transposes(x) + 1:
             inside = Tree(TRANSPOSE, (x,), axes)
         return Tree(SUM, (inside,), axes, t.value)
-    if t.kind in (SUM, PRODUCT, SOFTMAX, SIGMA) or (t.kind == APPLY and t.value.op.elementwise):
+    if t.kind in (SUM, PRODUCT, SIGMA) or (t.kind == APPLY and t.value.op.elementwise):
         inside = Tree(t.kind, tuple(map(turned, t.args)), axes, t.value)
         if t.kind == SUM:  # A + Aᵀ, not Aᵀ + A
             pairs = sorted(
