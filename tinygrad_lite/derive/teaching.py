@@ -99,6 +99,8 @@ class Teacher:
         """dE = a : dy with the line's differential in the place of dy, and each dx alone."""
         shape = line.definition.shape
         a = line.cotangent
+        if a.tree == tree.number(0):
+            return []
         shown = (x for p in line.parts for x in (p.differential, p.pulled, a))
         if any(x.tree is None for x in shown) or not all(p.held for p in line.parts):
             return [self._by_entries(p) for p in line.parts]

@@ -226,7 +226,9 @@ def _scaled(c: Number, part: ast.expr, x: Tree) -> ast.expr:
 
 
 def _times(a: ast.expr, b: ast.expr) -> ast.expr:
-    """a * b, without brackets around a product b."""
+    """a * b, without brackets around a product b; of 1 / b a / b."""
+    if isinstance(b, ast.Constant) and b.value == 1:
+        return a
     if isinstance(b, ast.BinOp) and isinstance(b.op, (ast.Mult, ast.Div)):
         return ast.BinOp(_times(a, b.left), b.op, b.right)
     return ast.BinOp(a, ast.Mult(), b)

@@ -128,6 +128,9 @@ class Mathematics:
             else:
                 term = self._scaled(abs(c), x, t.axes)
             if ones and not x.axes:
+                divided = x.kind == tree.PRODUCT and any(e < 0 for e in x.value)
+                if divided and not self.style.fraction:
+                    term = self.style.brackets(term)
                 term = ones if term == "1" else f"{term} {ones}"
             body += f" {sign} {term}" if body else term if c > 0 else sign + term
         several = len(t.args) > 1 or t.value[0] < 0
