@@ -109,3 +109,26 @@ def test_a_norm_has_a_power(loss, text, code):
     d = tg.derive(loss((r**2).sum()), r)
     assert d.formulas[0].text == text
     assert d.numpy == code
+
+
+def test_a_quotient_beside_a_diagonal_matrix_has_brackets():
+    x = tensor(6, name="x")
+    d = derivation(lambda x: x - 2 * x.mean() / 3, x)
+    assert d.formulas[0].text == "I − (2 / (3 n)) 𝟏 𝟏ᵀ"
+    assert r"\left(" not in d.formulas[0].latex
+
+
+def test_a_length_below_is_factored_out():
+    x = tensor(6, name="x")
+    d = tg.derive((x.mean() - 3) ** 2, x)
+    assert d.numpy == "np.full(x.shape, 2 * (np.sum(x) / len(x) - 3) / len(x))"
+
+
+def test_a_cotangent_that_is_zero_up_to_rounding_is_right():
+    x = tensor(6, name="x")
+    m = x.mean()
+    E = ((x - m) ** 2).mean()
+    d = tg.derive(E, x)
+    assert "left out" not in d.text
+    assert "0 = 0" not in d.text
+    assert "dm = 𝟏ᵀ dx / n" in d.text
