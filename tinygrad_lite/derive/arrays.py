@@ -71,10 +71,12 @@ class Stacks(Matrices):
         return found
 
     def _atom(self, e: Expr) -> Tree:
+        if self.held.keys().isdisjoint(e.ix):
+            return super()._atom(e)
         axes = tuple(i for i in e.ix if i.kind != "fixed" and i not in self.held)
-        if len(set(axes)) < len(axes) < len(e.ix):
+        if len(set(axes)) < len(axes):
             raise NoMatrix("a diagonal of matrices in a stack")
-        return Tree(tree.NAME, (), axes, self.name(e.head, e.ix)) if self.held else super()._atom(e)
+        return Tree(tree.NAME, (), axes, self.name(e.head, e.ix))
 
     def _delta(self, e: Expr) -> Tree:
         self._refuse_held(e)
@@ -94,8 +96,9 @@ class Stacks(Matrices):
         names, body = opened(e)
         for i in names:
             with suppress(NoMatrix):
-                inner = self.at(i, next(self.unused), total([j for j in names if j is not i], body))
-                return Tree(tree.SIGMA, (inner,), inner.axes, (self.held[i],))
+                letter = next(self.unused)
+                inner = self.at(i, letter, total([j for j in names if j is not i], body))
+                return Tree(tree.SIGMA, (inner,), inner.axes, (letter,))
         raise NoMatrix("a sum over two stacks")
 
     def at(self, i: Ix, letter: str, e: Expr) -> Tree:
@@ -104,7 +107,10 @@ class Stacks(Matrices):
         if max((len(x.ix) for x in atoms), default=0) < 3 or any(i in x.ix[1:] for x in atoms):
             raise NoMatrix("no stack of matrices")
         self.held[i] = letter
-        return self.tree(e)
+        try:
+            return self.tree(e)
+        finally:
+            del self.held[i]
 
 
 def letters() -> Iterator[str]:
