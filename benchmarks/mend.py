@@ -1,7 +1,7 @@
 """How many wrong derivations given as code are mended, and how quickly.
 
     python -m benchmarks.mend [corpus | blind | fresh | stranger | passing | later | square | shelf
-        | unusual | masked] [--show] [--only NAME] [--every N]
+        | unusual | masked | styles] [--show] [--only NAME] [--every N]
 
 A derivation counts as mended where every wrong line of it is, by an edit that is right on fresh
 data, and as named where every wrong line is mended or has a kind of mistake. An edit undoes the
