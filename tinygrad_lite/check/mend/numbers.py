@@ -75,7 +75,7 @@ def others(root: Node, named: Mapping[str, Any]) -> Iterator[tuple[str, dict[int
 
 def _is_by_itself(x: Number, how: How) -> bool:
     """Whether a number may stand for itself: one that people write, -0.1 and not 0.9 - 1."""
-    return _is_common(x) or (how is not same and x == round(x, DIGITS))
+    return _is_common(x) or bool(how is not same and x == round(x, DIGITS))
 
 
 def _is_common(x: Number) -> bool:

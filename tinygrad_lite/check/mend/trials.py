@@ -68,7 +68,8 @@ class Trials:
     """`run` runs a derivation on other data, with edits; `right` is what has to be right on other
     data, `partly` what is right once others are, or in part, `kept` what has to stay right with
     edits, `others` what is run by itself; `fresh` are other data where the graph is not to be
-    replayed; of other sizes what a function has `computed` is computed again."""
+    replayed; of other sizes what a function has `computed` is computed again. What is judged
+    `begins` at that record."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
@@ -79,6 +80,7 @@ class Trials:
     partly: Sequence[Claimed] = ()
     fresh: Callable[[], Iterable[list[Data]]] | None = None
     computed: Computed | None = None
+    begins: int = 0
     at: dict[Claimed, Line | None] = field(default_factory=dict)  # as they ran
     made: list[Edit] = field(default_factory=list)  # of other lines, so far
 
@@ -161,6 +163,9 @@ class Trials:
             return False
         trace = self.run(draw, None)
         raised = trace.error is not None and self.trace.error is None
+        before = self.trace.records[: self.begins]
+        if raised and any(r.instance and r.instance.statement is _line(trace) for r in before):
+            return False  # what the claims are made of does not fit there
         if not raised and len(steps(trace)) != len(steps(self.trace)):
             return None
         lines = [c.line(trace, truth) for c in self.right]
@@ -199,7 +204,7 @@ class Trials:
         data and on all others; more where not on those that tell most, as a constant that is
         computed from others cannot be redrawn, or from `DOUBTFUL` on where data tell against them
         that are not near; None where not on those near either."""
-        if not self.is_right(claimed, edits) or (self._kept and not self._keeps_right(edits)):
+        if not self.is_right(claimed, edits) or not self._keeps_right(edits):
             return None
         for k, near in enumerate(self.rungs or [[]]):
             if all(self.is_right(claimed, edits, *world) for world in near):
@@ -340,6 +345,11 @@ class Trials:
     @cached_property
     def _runs(self) -> Runs:
         return Runs(self.run, self.trace)
+
+
+def _line(trace: Trace) -> ast.AST | None:
+    """The line in which a run ended."""
+    return None if trace.failed is None else trace.failed.statement
 
 
 def _overlap(one: Edit, other: Edit) -> bool:
