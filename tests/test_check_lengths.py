@@ -103,3 +103,14 @@ def test_a_mean_over_many_numbers_one_by_one_is_told() -> None:
 def test_a_constant_of_two_paths_is_told_with_where_it_may_stand() -> None:
     text = said(lambda x, **_: 1 - 2 * x.sum() / (x**3).sum(), "x", 0.5)
     assert "perhaps that of 2 sum(x)" in text
+
+
+def test_a_number_that_the_graph_computes_has_no_place_in_the_whole() -> None:
+    """One s of a division by s squared is left, and all of the gradient passes every step."""
+    rng = np.random.default_rng(1)
+    w, s = tg.Tensor(rng.normal(size=(4, 2)), name="w"), tg.Tensor(1.6, name="s")
+    E = tg.tanh(rng.normal(size=(7, 4)) @ w / (2 * s**2)).sum()
+    E.backward()
+    finding = tg.check(E, {w: 1.6 * w.grad}, names={"w": w, "s": s, "E": E})[w]
+    assert "there is a factor s too many" in finding.explanation
+    assert finding.where == ""
