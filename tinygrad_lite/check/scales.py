@@ -239,7 +239,7 @@ class Scales:
 
     def _own(self, node: Node, index: int) -> Iterator[Instead]:
         """The constant factors of a step's derivative, lost or there twice."""
-        rule, (terms, sums) = self.tape.rule(node, index), added(node.inputs[index])
+        rule = self.tape.rule(node, index)
         for c, words, counts in rule.constants if rule else ():
             n = round(abs(1 / c))
             if c == -1:
@@ -248,6 +248,7 @@ class Scales:
             kind, lost = "constant-scale", f"{YOURS.format(k=1 / c)}: {words} is left out"
             if op_name(node) == "multiply" and not node.shape and not op_name(node.inputs[index]):
                 kind = "missing-factor"  # a number that a scalar parameter is multiplied by is data
+            terms, sums = added(node.inputs[index], n + 1) if whole else (0, [])
             summed = [node] if counts else sums
             size = next((size for m in summed if (size := self._added(m).get(n))), None)
             if counts or (whole and n > 2 and (size or 0 <= terms - n <= 1)):
@@ -284,11 +285,12 @@ def factor(name: str, v: Vector, *, divides: bool) -> tuple[Instead, Instead]:
     )
 
 
-def added(x: Any) -> tuple[int, list[Node]]:
+def added(x: Any, most: int) -> tuple[int, list[Node]]:
     """How many terms a value adds up, one by one or with sum, and the sums among them; whatever
-    their signs and the numbers that they are multiplied by."""
-    terms, sums, seen, stack = 0, list[Node](), set[int](), [x]
-    while stack:
+    their signs and the numbers that they are multiplied by. Of a longer one than `most` the last.
+    """
+    terms, parts, sums, seen, stack = 0, 0, list[Node](), set[int](), [x]
+    while stack and parts <= most:
         x = stack.pop()
         if id(x) in seen:
             continue
@@ -298,7 +300,7 @@ def added(x: Any) -> tuple[int, list[Node]]:
         if scaled or name in ("add", "subtract", "negative"):
             stack += [a for a in x.inputs if not is_number(a)]
             continue
-        terms += terms_of(x) if name == "sum" else 1
+        terms, parts = terms + (terms_of(x) if name == "sum" else 1), parts + 1
         if name in ("sum", "mean", "matmul"):
             sums.append(x)
     return terms, sums
