@@ -29,7 +29,7 @@ NUMBERS = {  # that no graph need have: what they are of
 }
 PATHS = (-1.0, 0.0, 0.5, 2.0)  # what becomes of one: turned, left out, one of two, counted twice
 NESTED = 12  # steps between a sum and a value of that shape that has a name
-FEW = 3  # places of one number that are named
+FEW, MANY = 3, 20  # places of one number that are named, where there are no more numbers
 LEARNING = "(right if that factor is meant to go into the learning rate)"
 
 
@@ -123,8 +123,9 @@ class Scales:
                 rank = ODD if n in lengths else FARTHEST + ODD
                 yield Instead("mean-vs-sum", rank, k, YOURS.format(k=k) + means)
         for c in sorted({2.0, *self._numbers} - {0.0, 1.0}):
-            places = [self.tape.label(n) for n in self._numbers.get(c, ())]
-            such = f", perhaps that of {listed(places)}" if 0 < len(places) <= FEW else ""
+            places = self._numbers.get(c, ()) if len(self._numbers) <= MANY else ()
+            labels = [self.tape.label(n) for n in places] if len(places) <= FEW else []
+            such = f", perhaps that of {listed(labels)}" if labels else ""
             for k in (c, 1 / c):
                 text = f"{YOURS.format(k=k)}: a constant factor is off{such}"
                 yield Instead("constant-scale", ODD + NEAR, k, text)
