@@ -51,6 +51,9 @@ ALTERED: dict[str, Callable[[Array, Array], Array]] = {
     "the gradient and its transpose added, the diagonal once": lambda g, W: symmetrised(g),
     "the gradient and its transpose added, as": lambda g, W: g + g.T,
     "the mean of the gradient and its transpose": lambda g, W: (g + g.T) / 2,
+    "less its mean along axis 1, as of a value that is centred along it": lambda g, W: (
+        g - g.mean(axis=1, keepdims=True)
+    ),
     "in another order along axis 0: at 0 stands what belongs at 3": lambda g, W: g[[3, 1, 0, 2]],
     "in reverse along axis 1": lambda g, W: g[:, ::-1],
     "cut off at ±0.02": lambda g, W: np.clip(g, -0.02, 0.02),

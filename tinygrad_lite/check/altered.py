@@ -21,7 +21,7 @@ def altered(search: Search) -> Iterator[Explanation]:
     """What was done to the gradient as a whole."""
     if search.value.size < FEW or search.value.shape != search.expected.shape:
         return
-    for find in (_lost, _turned, _symmetric, _moved, _reordered, _cut, _added):
+    for find in (_lost, _turned, _symmetric, _centred, _moved, _reordered, _cut, _added):
         found = [m for m in find(search) if search.explains(m.value)]
         at = search.tape.label(search.target)
         yield from (Explanation(m.kind, ONE + m.cost, m.text, at) for m in found)
@@ -83,6 +83,15 @@ def _symmetric(search: Search) -> Iterator[Instead]:
         ("transpose", both / 2, "mean of the gradient and its transpose"),
     ):
         yield Instead(kind, ODD, value, f"yours is the {what}, {said}")
+
+
+def _centred(search: Search) -> Iterator[Instead]:
+    """As through a value with its mean taken off."""
+    g = search.expected
+    for axis in range(g.ndim):
+        text = f"yours is the gradient less its mean along axis {axis}, as of a value that is "
+        text += "centred along it"
+        yield Instead("other", ODD, g - np.mean(g, axis=axis, keepdims=True), text)
 
 
 def _moved(search: Search) -> Iterator[Instead]:

@@ -61,8 +61,11 @@ def extra_factors(search: Search, sign: float = 1.0) -> Iterator[Guess]:
             g = search.g[x]
             offset = search.base - search.project(x, g)
             projected = offset + rows @ np.ravel(search.tangents[x] * g)
+            alone = abs(offset) <= search.slack and search.value.size > 1
             for k in np.flatnonzero(search.agrees(projected, sign)):
                 f = found[k]
+                if alone and np.size(f.value) == 1:
+                    continue  # a number that the whole is multiplied by, at no place
                 at = f" in the gradient with respect to {search.tape.label(x)}"
                 yield search.guess(x, g * f.value, f.kind, f.cost, f.text + at)
 

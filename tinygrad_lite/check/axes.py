@@ -9,7 +9,7 @@ out of the sum: over other axes it matters what came out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from itertools import chain, combinations
 from math import prod
 
@@ -19,54 +19,42 @@ from ..graph.backend import broadcast_axes
 from ..graph.node import Node
 from .arrays import BIG
 from .faults import pulled
-from .search import Explanation, Search
+from .search import Explanation, Guess, Search
 from .slips import FAR, FIRST, listed
 from .tape import Vector, carried, op_of
 
 POWERS = 1, 2  # of what comes out of a sum
 
 Axes = tuple[int, ...]
-Edge = tuple[Node, int]
-
-
-@dataclass(frozen=True)
-class Other:
-    """What the cotangent of a node gets besides, if what an edge hands on was summed over other
-    axes than `axes`; `projected` is what that adds to the projection of the claimed gradient."""
-
-    edge: Edge
-    axes: Axes
-    delta: Vector
-    projected: float
+Summed = tuple[Node, Axes, Axes, bool]  # at which node, over which axes, which are right, as means
 
 
 def other_axes(search: Search) -> Iterator[Explanation]:
     """Sums over other axes in what comes back through one value, or two over the same."""
-    found: dict[tuple[Node, Axes, bool], list[Other]] = {}
+    found: dict[Summed, list[Guess]] = {}
     for n, i, r in search.edges if search.small else ():
         if op_of(n).elementwise and n.data.ndim > 1 and r.shape != n.shape and n.data.size <= BIG:
-            for key, other in _summed(search, n, i, r):
-                found.setdefault(key, []).append(other)
-    for (x, axes, _), others in found.items():
-        adds = search.base + np.array([o.projected for o in others])
-        tried: list[tuple[Other, ...]] = [(others[j],) for j in np.flatnonzero(search.agrees(adds))]
+            for key, guess in _summed(search, n, i, r):
+                found.setdefault(key, []).append(guess)
+    for (x, axes, right, _), guesses in found.items():
+        adds = np.array([guess.projected for guess in guesses])
+        tried: list[tuple[Guess, ...]] = [
+            (guesses[j],) for j in np.flatnonzero(search.agrees(adds))
+        ]
         both = search.agrees(adds[:, None] + adds - search.base)
-        tried += [(others[j], others[k]) for j, k in np.argwhere(both) if j < k]
+        tried += [(guesses[j], guesses[k]) for j, k in np.argwhere(both) if j < k]
         for made in tried:
-            through = {o.edge: search.tape.label_of(o.edge[0].inputs[o.edge[1]]) for o in made}
-            delta = sum(o.delta for o in made)
+            through = {(guess.step, guess.words()) for guess in made}
+            delta = sum(guess.delta for guess in made)
             if len(through) == len(made) and search.explains(search.carry([(x, delta)])):
-                names = " and ".join(dict.fromkeys(through.values()))
+                names = " and ".join(dict.fromkeys(guess.words() for guess in made))
                 text = f"what comes back through {names} is summed over axis {listed(axes)}, not "
-                text += listed(made[0].axes)
-                at = made[0].edge[0]
-                yield search.explained("wrong-axis", FIRST + FAR * (len(made) - 1), text, at)
+                cost = FIRST + FAR * (len(made) - 1)
+                yield search.explained("wrong-axis", cost, text + listed(right), made[0].step)
                 break
 
 
-def _summed(
-    search: Search, n: Node, i: int, r: Node
-) -> Iterator[tuple[tuple[Node, Axes, bool], Other]]:
+def _summed(search: Search, n: Node, i: int, r: Node) -> Iterator[tuple[Summed, Guess]]:
     """The sums over other axes of what n hands to r, and that part of it which comes through one of
     n's uses: at every node on which r has an effect as large as n. With a mean's divisor or not."""
     over, uses = broadcast_axes(n.shape, r.shape), search.tape.consumers[n]
@@ -78,7 +66,7 @@ def _summed(
     wide = [axis for axis, size in enumerate(n.shape) if size > 1]
     sets = chain.from_iterable(combinations(wide, k + 1) for k in range(len(wide)))
     others = [axes for axes in sets if axes != tuple(a for a in over if a in wide)]
-    slopes = _below(search, r, np.ones(r.shape))
+    slopes, through = _below(search, r, np.ones(r.shape)), partial(search.tape.label_of, r)
     for g in (search.g[n], *(search.parts[use] for use in several)):
         w = pulled(n, i, g)
         c = np.sum(w, axis=over, keepdims=True)
@@ -92,8 +80,9 @@ def _summed(
                     summed = np.sum(w * f, axis=axes, keepdims=True) * q / f
                     for mean in {True, terms[0] == terms[1]}:
                         delta = summed * (terms[0] / terms[1] if mean else 1.0) - right[x]
-                        found = Other((n, i), over, delta, search.project(x, delta))
-                        yield (x, axes, mean), found
+                        adds = search.base + search.project(x, delta)
+                        guess = Guess("wrong-axis", FIRST, through, n, x, delta, adds)
+                        yield (x, axes, over, mean), guess
 
 
 def _below(search: Search, r: Node, g: Vector) -> dict[Node, Vector]:

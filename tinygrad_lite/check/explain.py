@@ -58,7 +58,7 @@ def factors(search: Search) -> Iterator[Guess]:
         k = 1 + (search.goal - search.base) / weight
         tol = tolerance_of(search.slack, weight, abs(k))
         alone = abs(weight - search.base) <= tol * abs(search.base)
-        for m, anywhere in search.catalogue.scales.step(n, i, k, tol, search.tangents, alone):
+        for m, anywhere in search.scales.step(n, i, k, tol, search.tangents, alone):
             value = search.g[x] + (m.value - 1) * part
             yield search.guess(x, value, m.kind, m.cost, m.text, n, anywhere)
 
@@ -111,7 +111,7 @@ def _times(
 
 def whole(search: Search) -> Iterator[Explanation]:
     """A scalar factor on the whole gradient."""
-    rows, g = search.catalogue.scales.whole, search.expected
+    rows, g = search.scales.whole, search.expected
     for m in _times(search, rows, search.base, lambda: g):
         yield Explanation(m.kind, ONE + m.cost, m.text, sites=[(search.target, (m.value - 1) * g)])
         if m.kind == "sign" and not search.large:
@@ -131,7 +131,7 @@ def _turned(search: Search, text: str) -> Iterator[Explanation]:
     for n, i, x in search.edges:
         weight = search.project(x, search.parts[n, i])
         alone = bool(near(weight))
-        if n not in within and search.catalogue.scales.turns(n, i, alone):
+        if n not in within and search.scales.turns(n, i, alone):
             at = (n, i) if alone else op_of(n)
             passed[at] = passed.get(at, 0.0) + weight
     places = [at for at, weight in passed.items() if near(weight)]
@@ -155,7 +155,7 @@ def with_factor(search: Search) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant of the whole besides."""
     if search.value.size < 2:  # two mistakes that explain one number are nothing
         return
-    rows = [m for m in search.catalogue.scales.whole if m.cost < FAR]  # no number by chance
+    rows = [m for m in search.scales.whole if m.cost < FAR]  # no number by chance
     for guess in (*search.singles, *arrays.extra_factors(search, -1.0)):
         gradient = partial(search.carry, [(guess.x, guess.delta)])
         for m in islice(_times(search, rows, guess.projected, gradient), 1):
@@ -197,7 +197,7 @@ def proportional(search: Search) -> Iterator[Explanation]:
     """A factor that is a number which the graph computes; else one that is none of its numbers."""
     if search.value.size < 2 or not search.base or not np.any(search.value):
         return
-    for m in _times(search, search.catalogue.scales.computed, search.base, lambda: search.expected):
+    for m in _times(search, search.scales.computed, search.base, lambda: search.expected):
         yield Explanation(m.kind, ONE + FARTHEST, m.text)
     k = search.goal / search.base
     if search.explains(k * search.expected):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import exp, inf, log, pi, prod
 from typing import Any
 
 import numpy as np
 
-from ..graph.node import Node
+from ..graph.backend import broadcast_axes
+from ..graph.node import Node, raw
+from ..notation.words import listed
+from ..ops.constants import reduced_axes
 from .rules import is_number
-from .slips import FAR, FIRST, LIKELY, NEAR, ODD, Instead
-from .tape import Tape, Vector, is_sum, op_name, terms_of
+from .slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, ODD, Instead
+from .tape import Tape, Vector, is_sum, op_name, op_of, terms_of
 
 MINE, DUE = "yours is", "the gradient"  # of a part it reads otherwise
 YOURS = f"{MINE} {{k:.6g}} x {DUE}"
@@ -25,14 +28,17 @@ NUMBERS = {  # that no graph need have: what they are of
     2 * pi: "2π",
 }
 PATHS = (-1.0, 0.0, 0.5, 2.0)  # what becomes of one: turned, left out, one of two, counted twice
+NESTED = 12  # steps between a sum and a value of that shape that has a name
+FEW, MANY = 3, 20  # places of one number that are named, where there are no more numbers
 LEARNING = "(right if that factor is meant to go into the learning rate)"
 
 
 class Scales:
-    """The numbers that may turn up as a factor in this graph."""
+    """The numbers that may turn up as a factor of a gradient in this graph. What is summed or
+    repeated at the `edges` between a claim and those above it tells which of them are lengths."""
 
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
+    def __init__(self, tape: Tape, edges: Sequence[tuple[Node, int, Node]] = ()) -> None:
+        self.tape, self.edges = tape, edges
 
     @cached_property
     def sizes(self) -> dict[int, str]:
@@ -43,22 +49,47 @@ class Scales:
         arrays = (x for x in values if not isinstance(x, (int, float)))
         named = [(tape.names[id(x)], x.shape) for x in arrays if id(x) in tape.names]
         for name, shape in named:
-            words = ("rows", "columns") if len(shape) == 2 else ("entries",) * len(shape)
             for axis, n in enumerate(shape):
-                word = words[axis] if len(shape) < 3 else f"entries along axis {axis}"
-                found.setdefault(n, f"the number of {word} of {name}")
+                found.setdefault(n, counting(name, shape, axis))
         for name, shape in named:
             found.setdefault(prod(shape), f"the number of entries of {name}")
         return {n: words for n, words in found.items() if n > 1}
 
-    def _lengths(self, *names: str) -> set[int]:
-        """How many terms some sums of the graph have, and the lengths of their axes; of a matrix
-        product those whose sum is the other factor's gradient."""
-        found: set[int] = set()
-        for n in self.tape.made_by(*names):
-            shape = n.operands[0].shape
-            found |= {*shape[:-1]} if op_name(n) == "matmul" else {terms_of(n), *shape}
-        return found
+    def _lengths(self, x: Any, axes: Collection[int]) -> dict[int, str]:
+        """Those of some axes of a value, and of all if these are, with what they count: that value,
+        or what it is computed of entry by entry, if it has a name."""
+        names, shape, like = self.tape.names, np.shape(raw(x)), [x]
+        for _ in range(NESTED if axes else 0):
+            x = min(like, key=lambda a: id(a) not in names, default=x)
+            inputs = x.inputs if isinstance(x, Node) and id(x) not in names else ()
+            like = [a for a in inputs if np.shape(raw(a)) == shape]
+        name = names.get(id(x))
+        found = {shape[a]: counting(name, shape, a) for a in axes}
+        if axes and len(axes) == len(shape):
+            found.setdefault(prod(shape), counting(name, (prod(shape),), 0))
+        return {n: words for n, words in found.items() if n > 1}
+
+    def _added(self, node: Node) -> dict[int, str]:
+        """The lengths over which a step adds up."""
+        x = node.inputs[0]
+        if op_name(node) == "matmul":
+            return self._lengths(x, [np.ndim(raw(x)) - 1])
+        taken = op_name(node) in ("sum", "mean")
+        return self._lengths(x, reduced_axes(x.shape, node.params["axis"]) if taken else ())
+
+    def _crossed(self, node: Node, index: int) -> dict[int, str]:
+        """The lengths over which a step adds up on its way there, or of a product back. Any 2 may
+        be another's, but that of a mean."""
+        x = node.inputs[index]
+        if op_name(node) == "matmul":
+            other = node.inputs[1 - index]
+            axes = np.ndim(raw(other))
+            found = self._lengths(other, [axes - 1 - index] if axes > 1 else ())
+        elif op_of(node).elementwise:
+            found = self._lengths(node, broadcast_axes(node.shape, np.shape(raw(x))))
+        else:
+            found = self._added(node)
+        return {n: words for n, words in found.items() if n > 2 or op_name(node) == "mean"}
 
     @cached_property
     def whole(self) -> list[Instead]:
@@ -68,40 +99,46 @@ class Scales:
             for c, words in NUMBERS.items()
             for k in (c, 1 / c)
         )
-        return [*self._factors(self.sizes), *known]
+        crossed: dict[int, str] = {}
+        for n, i, _ in self.edges:
+            crossed = self._crossed(n, i) | crossed
+        return [*self._factors(crossed), *known]
 
-    def _factors(self, lengths: Container[int]) -> Iterator[Instead]:
+    def _factors(self, lengths: Mapping[int, str]) -> Iterator[Instead]:
         """These factors; a mean for a sum and a sum for a mean are certain only of such `lengths`
-        that are no square of a number of the graph, which may stand on the wrong side."""
+        that are no number of the graph, which may be lost, or stand on the wrong side."""
         yield Instead("sign", NEAR, -1.0, TURNED)
-        averaged, reduced = self._lengths("mean"), self._lengths("sum", "mean", "matmul")
         transformed = {prod(n.shape[a] for a in n.params["axes"]) for n in self.tape.made_by("dft")}
-        for n, words in self.sizes.items():
-            sure = n in (reduced if n > 2 else averaged)  # 2 may be any 2
-            square = any(c * c in (n, 1 / n) for c in self._numbers)
+        for n, words in {**self.sizes, **lengths}.items():
+            lost = any(c**p in (n, 1 / n) for c in self._numbers for p in (1, 2))
             for k, slip in (
                 (n, f"a sum stands where a mean belongs {LEARNING}"),
                 (1 / n, "a mean stands where a sum belongs"),
             ):
                 means = f", off by exactly {n}, {words}: {slip}"
-                if not sure or square or n not in lengths:
+                if lost or n not in lengths:
                     means = f", which may be a coincidence or {words}: perhaps {slip}"
                 if n in transformed:
                     means += ", or a transform with its 1/n for one without, or the reverse"
-                rank = ODD if sure else FAR
+                rank = ODD if n in lengths else FARTHEST + ODD
                 yield Instead("mean-vs-sum", rank, k, YOURS.format(k=k) + means)
         for c in sorted({2.0, *self._numbers} - {0.0, 1.0}):
+            places = self._numbers.get(c, ()) if len(self._numbers) <= MANY else ()
+            labels = [self.tape.label(n) for n in places] if len(places) <= FEW else []
+            such = f", perhaps that of {listed(labels)}" if labels else ""
             for k in (c, 1 / c):
-                text = f"{YOURS.format(k=k)}: a constant factor is off"
+                text = f"{YOURS.format(k=k)}: a constant factor is off{such}"
                 yield Instead("constant-scale", ODD + NEAR, k, text)
 
     @cached_property
-    def _numbers(self) -> set[float]:
-        """The sizes of the numbers that the graph computes with."""
-        operations = self.tape.made_by("multiply", "divide", "pow")
-        return {
-            abs(float(x)) for n in operations for x in n.inputs if np.ndim(x) == 0 and is_number(x)
-        }
+    def _numbers(self) -> dict[float, list[Node]]:
+        """The sizes of the numbers that the graph computes with, and where."""
+        found: dict[float, list[Node]] = {}
+        for n in self.tape.made_by("multiply", "divide", "pow"):
+            for x in n.inputs:
+                if np.ndim(raw(x)) == 0 and is_number(x):
+                    found.setdefault(abs(float(raw(x))), []).append(n)
+        return found
 
     @cached_property
     def computed(self) -> list[Instead]:
@@ -174,7 +211,7 @@ class Scales:
             text = f"the path through {result} is counted twice"
             rows.append(Instead("double-count", ODD, 2.0, text))
         rows += own
-        factors = () if alone else self._factors({*np.shape(x), *node.shape})
+        factors = () if alone else self._factors(self._crossed(node, index))
         for m in near(factors, k, tol):
             rows += [m._replace(cost=m.cost + NEAR * (not term))] * (m.value != -1)
         for m in near(rows, k, tol):
@@ -203,7 +240,7 @@ class Scales:
 
     def _own(self, node: Node, index: int) -> Iterator[Instead]:
         """The constant factors of a step's derivative, lost or there twice."""
-        rule, terms = self.tape.rule(node, index), terms_in(node.inputs[index])
+        rule = self.tape.rule(node, index)
         for c, words, counts in rule.constants if rule else ():
             n = round(abs(1 / c))
             if c == -1:
@@ -212,7 +249,9 @@ class Scales:
             kind, lost = "constant-scale", f"{YOURS.format(k=1 / c)}: {words} is left out"
             if op_name(node) == "multiply" and not node.shape and not op_name(node.inputs[index]):
                 kind = "missing-factor"  # a number that a scalar parameter is multiplied by is data
-            size = self.sizes.get(n) if counts or op_name(node.inputs[index]) else None
+            terms, sums = added(node.inputs[index], n + 1) if whole else (0, [])
+            summed = [node] if counts else sums
+            size = next((size for m in summed if (size := self._added(m).get(n))), None)
             if counts or (whole and n > 2 and (size or 0 <= terms - n <= 1)):
                 what = f"the 1/{n} of the mean is missing" if counts else f"{words} is left out"
                 size = size or f"the {n} terms of the mean"
@@ -247,11 +286,34 @@ def factor(name: str, v: Vector, *, divides: bool) -> tuple[Instead, Instead]:
     )
 
 
-def terms_in(x: Any) -> int:
-    """How many terms a value adds up, with sum or one by one; 1 where it is none such."""
-    if op_name(x) == "sum":
-        return terms_of(x)
-    return sum(map(terms_in, x.inputs)) if op_name(x) == "add" else 1
+def added(x: Any, most: int) -> tuple[int, list[Node]]:
+    """How many terms a value adds up, one by one or with sum, and the sums among them; whatever
+    their signs and the numbers that they are multiplied by. Of a longer one than `most` the last.
+    """
+    terms, parts, sums, seen, stack = 0, 0, list[Node](), set[int](), [x]
+    while stack and parts <= most:
+        x = stack.pop()
+        if id(x) in seen:
+            continue
+        seen.add(id(x))
+        name = op_name(x)
+        scaled = name in ("multiply", "divide") and any(map(is_number, x.inputs))
+        if scaled or name in ("add", "subtract", "negative"):
+            stack += [a for a in x.inputs if not is_number(a)]
+            continue
+        terms, parts = terms + (terms_of(x) if name == "sum" else 1), parts + 1
+        if name in ("sum", "mean", "matmul"):
+            sums.append(x)
+    return terms, sums
+
+
+def counting(name: str | None, shape: tuple[int, ...], axis: int) -> str:
+    """What the length of an axis of a value is, in which a sum is taken if it has no name."""
+    if name is None:
+        return "the number of terms that are added up"
+    if len(shape) > 2:
+        return f"the number of entries along axis {axis} of {name}"
+    return f"the number of {('rows', 'columns')[axis] if len(shape) == 2 else 'entries'} of {name}"
 
 
 def near(rows: Iterable[Instead], k: float, tol: float) -> list[Instead]:

@@ -53,11 +53,6 @@ class Catalogue:
         self._known: dict[tuple[Node, int, bool], list[Fault]] = {}
 
     @cached_property
-    def scales(self) -> Scales:
-        """The numbers that may be factors."""
-        return Scales(self.tape)
-
-    @cached_property
     def shadows(self) -> list[Shadow]:
         """The functions that the user wrote out in several steps."""
         return shadows(self.tape)
@@ -175,6 +170,11 @@ class Search:
     def edges(self) -> list[tuple[Node, int, Node]]:
         """(consumer, index, input) for every step of the region, consumers first."""
         return [(n, i, x) for x in self.open for n, i in self.tape.consumers[x]]
+
+    @cached_property
+    def scales(self) -> Scales:
+        """The numbers that may be factors."""
+        return Scales(self.tape, self.edges)
 
     @cached_property
     def parts(self) -> dict[tuple[Node, int], Vector]:

@@ -213,8 +213,10 @@ def _sums(m: Node, shape: tuple[int, ...]) -> Iterator[Slip]:
         entry = lambda a, at=at: np.reshape(_entry(a, axis, at), m.shape)  # noqa: E731
         yield Slip("missing-broadcast-sum", FIRST, entry, text)
     if m.data.size > 1:
-        text = f"yours is summed over every axis; sum over {words} only"
-        yield Slip("wrong-axis", NEAR, lambda a: np.sum(a) + np.zeros(m.shape), text)
+        for over, what in ((np.sum, "summed"), (np.mean, "the mean")):
+            text = f"yours is {what} over every axis; sum over {words} only"
+            every = lambda a, over=over: over(a) + np.zeros(m.shape)  # noqa: E731
+            yield Slip("wrong-axis", NEAR, every, text)
 
 
 def listed(axis: Any) -> str:
