@@ -272,3 +272,37 @@ def test_rows_that_are_0_do_not_tell_that_only_others_are_wrong():
 
     (finding,) = tg.check(E, backward, names={"A": A, "Y": Y, "d": 3}).wrong
     assert finding.mended == "dQ = dS @ K / np.sqrt(d)"
+
+
+def in_turn(x, y, W1, W2, a1, a2):
+    d = a2 - y
+    dW2 = d @ a1.T
+    db2 = d
+    d = W2.T @ d * a1 * (1 - a1)
+    dW1 = d @ x.T
+    db1 = d
+    return dW1, db1, dW2, db2
+
+
+def by_layer(x, y, W1, W2, a1, a2):
+    d = a2 - y
+    grads = {}
+    for k, (a, W) in enumerate([(a1, W2), (x, W1)]):
+        grads[f"W{2 - k}"] = d @ a.T
+        grads[f"b{2 - k}"] = d
+        d = W.T @ d * a * (1 - a)
+    return grads
+
+
+@pytest.mark.parametrize("backward", [in_turn, by_layer])
+def test_what_several_lines_read_is_mended_where_it_is_made(backward):
+    """The derivative of the last activation is left out; a mend of one reader would not run."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 1)), rng.random((2, 1))
+    W1, W2 = tg.Tensor(rng.normal(size=(3, 4))), tg.Tensor(rng.normal(size=(2, 3)))
+    b1, b2 = tg.Tensor(rng.normal(size=(3, 1))), tg.Tensor(rng.normal(size=(2, 1)))
+    a1 = tg.sigmoid(W1 @ x + b1)
+    a2 = tg.sigmoid(W2 @ a1 + b2)
+    report = tg.check(0.5 * ((a2 - y) ** 2).sum(), backward)
+    assert [f.mended for f in report.wrong] == ["d = (a2 - y) * (a2 * (1 - a2))"]
+    assert {f.verdict for f in report if f.line > 2} == {"follows"}

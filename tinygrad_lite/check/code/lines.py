@@ -247,8 +247,8 @@ class Lines(Said):
         kept = [r for r in self._judged if r.verdict in (RIGHT, FOLLOWS) and r.parts is None]
         partly = [r for r in self._judged if r.verdict in (FOLLOWS, PARTLY)]
         fresh = None if self.elsewhere is None else self.elsewhere.fresh
-        first = min(self._judged, key=lambda row: row.step.record.index).step.instance
-        begins = next(r.index for r in self.trace.records if r.instance is first)
+        lines = {row.step.instance for row in self._judged}
+        begins = next((r.index for r in self.trace.records if r.instance in lines), 0)
         given: Any = {"fresh": fresh, "computed": self.about.computed, "begins": begins}
         trials = Trials(self.run, self.trace, self.truth, right, kept=kept, partly=partly, **given)
         return Mender(trials)

@@ -204,7 +204,7 @@ class Trials:
         data and on all others; more where not on those that tell most, as a constant that is
         computed from others cannot be redrawn, or from `DOUBTFUL` on where data tell against them
         that are not near; None where not on those near either."""
-        if not self.is_right(claimed, edits) or (self._kept and not self._keeps_right(edits)):
+        if not self.is_right(claimed, edits) or not self._keeps_right(edits):
             return None
         for k, near in enumerate(self.rungs or [[]]):
             if all(self.is_right(claimed, edits, *world) for world in near):
