@@ -6,6 +6,7 @@ import inspect
 
 import numpy as np
 import pytest
+import scipy.optimize
 
 import tinygrad_lite as tg
 from tinygrad_lite.graph import reflexes
@@ -22,6 +23,10 @@ def space():
         "v": v * v,
         "E": (t * v).sum(),
         "data": np.ones((2, 3)),
+        "scipy": scipy,
+        "model": tg.nn.Linear(2, 2),
+        "optimizer": tg.optim.SGD(tg.nn.Linear(2, 2).parameters()),
+        "epoch": 20,
         "indices": np.array([0, 1]),
         "labels": np.ones((2, 3)),
     }
@@ -39,7 +44,11 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("where", "name", "line"), ROWS, ids=lambda x: x)
-def test_the_line_works(where, name, line, space):
+def test_the_line_works(where, name, line, space, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = space["model"]
+    np.savez("model.npz", **model.state_dict())
+    (model(np.ones((1, 2))) ** 2).sum().backward()
     if "take_along_axis" in line:
         space["indices"] = np.array([[0], [1]])
     exec(line, space)
@@ -52,7 +61,7 @@ def test_no_hint_hides_a_name_that_is_there():
             assert name not in vars(kind)
             assert not hasattr(kind, name)
     for module, lines in reflexes.MODULES.items():
-        held = tg.nn if module.endswith("nn") else tg
+        held = {"nn": tg.nn, "optim": tg.optim}.get(module.rpartition(".")[2], tg)
         assert not lines.keys() & {*dir(held)}
 
 
@@ -91,6 +100,9 @@ T, V = tg.Tensor([[1.0, 2.0]]), tg.Value(1.0)
         (lambda: tg.SGD, AttributeError, "write tg.optim.SGD"),
         (lambda: tg.nn.ReLU(), AttributeError, "tinygrad_lite.nn.*'ReLU'; write tg.nn.Sequential"),
         (lambda: tg.nn.Unheard, AttributeError, "no attribute 'Unheard'$"),
+        (lambda: tg.tensor([1.0]), AttributeError, r"'tensor'; write tg.Tensor\(\[1.0, 2.0\]\)"),
+        (lambda: tg.save(T), AttributeError, r"write np.savez\('model.npz', \*\*model.state"),
+        (lambda: tg.optim.RMSprop([T]), AttributeError, r"'RMSprop'; write tg.optim.Adam"),
         (lambda: tg.unheard_of, AttributeError, "no attribute 'unheard_of'$"),
     ],
 )
