@@ -34,6 +34,7 @@ def space():
 
 ROWS = [
     *(("Tensor", name, line) for name, line in reflexes.NODES.items()),
+    *(("Module", name, line) for name, line in reflexes.PARTS.items()),
     *(("keyword", name, line) for name, line in reflexes.KEYWORDS.items()),
     *(
         (module, name, line)
@@ -60,9 +61,17 @@ def test_no_hint_hides_a_name_that_is_there():
         for name in reflexes.NODES:
             assert name not in vars(kind)
             assert not hasattr(kind, name)
+    model = tg.nn.Linear(3, 4)
+    for held in (model, tg.nn.Sequential(model), tg.optim.SGD(model.parameters())):
+        assert not any(hasattr(held, name) for name in reflexes.PARTS)
     for module, lines in reflexes.MODULES.items():
         held = {"nn": tg.nn, "optim": tg.optim}.get(module.rpartition(".")[2], tg)
         assert not lines.keys() & {*dir(held)}
+
+
+def test_what_reads_all_that_is_listed_reads_a_node():
+    for node in (tg.Value(1.0), T):
+        assert {"data", "backward"} <= dict(inspect.getmembers(node)).keys()
 
 
 def test_renamed_keywords_lead_to_keywords():
@@ -103,6 +112,12 @@ T, V = tg.Tensor([[1.0, 2.0]]), tg.Value(1.0)
         (lambda: tg.tensor([1.0]), AttributeError, r"'tensor'; write tg.Tensor\(\[1.0, 2.0\]\)"),
         (lambda: tg.save(T), AttributeError, r"write np.savez\('model.npz', \*\*model.state"),
         (lambda: tg.optim.RMSprop([T]), AttributeError, r"'RMSprop'; write tg.optim.Adam"),
+        (lambda: tg.nn.Linear(3, 4).weight, AttributeError, "'Linear' .* 'weight'; write model.W"),
+        (lambda: tg.nn.Linear(3, 4).unheard, AttributeError, "no attribute 'unheard'$"),
+        (lambda: tg.optim.SGD([T]).param_groups, AttributeError, "'SGD' .*; write optimizer.lr"),
+        (lambda: tg.optim.SGD(T), TypeError, r"SGD: parameters is one node; pass a list, \[t\]"),
+        (lambda: tg.optim.SGD([{"params": [T]}]), TypeError, "a dict, .*an optimiser of its own"),
+        (lambda: len(tg.Tensor(1.0)), TypeError, "a Tensor without axes; t.size counts"),
         (lambda: tg.unheard_of, AttributeError, "no attribute 'unheard_of'$"),
     ],
 )

@@ -31,10 +31,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 class _Kind(type):
     """What lists a class of nodes, as `help` does, without what it has not: `dir` of a class asks
-    its metaclass and nothing else."""
+    its metaclass and nothing else. `inspect.getmembers` asks for all that is listed."""
 
     def __dir__(cls) -> list[str]:
-        return [name for name in super().__dir__() if name not in NODES]
+        return [name for name in super().__dir__() if name not in NODES and name != "_mask"]
 
 
 class Differentiable(Habits, Node, metaclass=_Kind):

@@ -127,6 +127,22 @@ _OPTIMISERS = {
     ),
 }
 
+# Attributes of a model, and of an optimiser.
+PARTS: Mapping[str, str] = {
+    "apply": "[print(part) for part in model.modules()]",
+    "bias": "model.b",
+    "children": "model.modules()",
+    "cpu": "model  # its parameters stay where their arrays are",
+    "cuda": "model  # its parameters stay where their arrays are",
+    "named_modules": "model.modules()",
+    "param_groups": "optimizer.lr = 0.05  # a setting is an attribute",
+    "register_buffer": "model.running = np.zeros(3)  # plain arrays are saved, not trained",
+    "register_parameter": "model.scale = tg.Tensor(data)  # a Tensor that a Module holds",
+    "requires_grad_": "optimizer = tg.optim.SGD([model.W])  # lists what is trained",
+    "to": "model  # its parameters stay where their arrays are",
+    "weight": "model.W",
+}
+
 MODULES: Mapping[str, Mapping[str, str]] = {
     "tinygrad_lite": {**_ARRAYS, **_SPELLINGS},
     "tinygrad_lite.nn": _LAYERS,
@@ -137,6 +153,13 @@ MODULES: Mapping[str, Mapping[str, str]] = {
 def advice(line: str) -> str:
     """How an error quotes the line that works; nothing where there is none."""
     return f"; write {line}" if line else ""
+
+
+def missing(held: object, name: str) -> AttributeError:
+    """The error for an attribute that a model or an optimiser does not have."""
+    line = advice(PARTS.get(name, ""))
+    said = f"{type(held).__name__!r} object has no attribute {name!r}{line}"
+    return AttributeError(said, name=name, obj=held)
 
 
 def keyword_advice(key: str) -> str:
