@@ -21,12 +21,11 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """The sum of the `weights` of the entries of x that are i, for i = 0, 1, ...; x is a vector of
     integers, which a node does not hold. The gradient of a weight is that of its sum."""
     _refuse_node("bincount", "x", x)
+    x = x if hasattr(x, "dtype") else np.asarray(x)
+    weights = _one_each("bincount", weights, x.shape)
     counts = np.bincount(x, minlength=minlength)
-    return ops.put_at(
-        _one_each("bincount", weights, np.shape(x)),
-        index=np.asarray(x, dtype=np.intp),
-        shape=counts.shape,
-    )
+    places = x.astype(np.intp) if x.dtype == bool else x
+    return ops.put_at(weights, index=places, shape=counts.shape)
 
 
 def histogram(
