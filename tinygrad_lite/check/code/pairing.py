@@ -204,7 +204,8 @@ class Pairing:
             named = self.pairs.named(name)
             meant = holder == type(of).__name__ or self.pairs.reads_like_one(holder)
             if named is not None and meant and named.shape == shape:
-                node = named
+                held = np.array_equal(raw(named), row.step.value)  # a parameter, kept
+                node = None if held else named
         return node
 
     def _learn_from_attributes(self, rows: list[Judged]) -> None:
