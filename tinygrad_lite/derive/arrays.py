@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 
+from ..graph.reach import reached
 from ..notation import tree
 from ..notation.tree import Tree, signed
-from .algebra import opened
+from .algebra import opened, total
 from .matrices import Matrices, NoMatrix, in_sum, upstream
 from .parts import factors
 from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix
@@ -53,6 +54,63 @@ class Arrays(Matrices):
             parts.append(part if x == 1 else Tree(tree.PRODUCT, (part,), part.axes, (x,)))
         axes = tuple(dict.fromkeys(i for t in parts for i in t.axes if i not in names))
         return Tree(tree.EINSUM, tuple(parts), axes)
+
+
+class Stacks(Matrices):
+    """Trees for text: an array of three axes is a stack of matrices, X_k, whose index is held, or
+    summed over."""
+
+    def __init__(self, matrices: Matrices, unused: Iterator[str]) -> None:
+        super().__init__(matrices.names, matrices.sizes)
+        self.unused = unused
+
+    def tree(self, e: Expr) -> Tree:
+        if len(e.free - self.held.keys()) > 2:
+            raise NoMatrix("an array of more than two axes")
+        found: Tree = getattr(self, f"_{e.kind}")(e)
+        return found
+
+    def _atom(self, e: Expr) -> Tree:
+        if self.held.keys().isdisjoint(e.ix):
+            return super()._atom(e)
+        axes = tuple(i for i in e.ix if i.kind != "fixed" and i not in self.held)
+        if len(set(axes)) < len(axes):
+            raise NoMatrix("a diagonal of matrices in a stack")
+        return Tree(tree.NAME, (), axes, self.name(e.head, e.ix))
+
+    def _delta(self, e: Expr) -> Tree:
+        self._refuse_held(e)
+        return super()._delta(e)
+
+    def _call(self, e: Expr) -> Tree:
+        self._refuse_held(e)
+        return super()._call(e)
+
+    def _refuse_held(self, e: Expr) -> None:
+        if not self.held.keys().isdisjoint(e.ix):
+            raise NoMatrix("a matrix of a stack that has no name")
+
+    def _sum(self, e: Expr) -> Tree:
+        with suppress(NoMatrix):
+            return super()._sum(e)
+        names, body = opened(e)
+        for i in names:
+            with suppress(NoMatrix):
+                letter = next(self.unused)
+                inner = self.at(i, letter, total([j for j in names if j is not i], body))
+                return Tree(tree.SIGMA, (inner,), inner.axes, (letter,))
+        raise NoMatrix("a sum over two stacks")
+
+    def at(self, i: Ix, letter: str, e: Expr) -> Tree:
+        """The tree of e, of which i is the index of a stack: the first axis of all that have it."""
+        atoms = [x for x in reached([e], lambda x: x.args) if x.kind == ATOM and i in x.ix]
+        if max((len(x.ix) for x in atoms), default=0) < 3 or any(i in x.ix[1:] for x in atoms):
+            raise NoMatrix("no stack of matrices")
+        self.held[i] = letter
+        try:
+            return self.tree(e)
+        finally:
+            del self.held[i]
 
 
 def letters() -> Iterator[str]:

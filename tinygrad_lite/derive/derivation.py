@@ -18,14 +18,12 @@ from ..graph.trees import map_tree
 from ..notation.mathematics import Mathematics
 from ..notation.names import unicode_name
 from ..notation.style import BRACKETS, LATEX, UNICODE, Style
-from .algebra import atom, multiply, total
 from .diagonals import with_diagonals
 from .paper import Paper
 from .parts import is_zero
 from .printer import ENVIRONMENT, Formula, derivative
 from .steps import Finder, Line, Rewrite, moved, unchanged
 from .teaching import Row, Teacher, aligned, latex_of, text_of
-from .terms import Symbol
 from .verify import Checked, Program, run
 from .work import Work
 
@@ -60,7 +58,7 @@ class Derivation:
     @property
     def latex(self) -> str:
         """The formulas in LaTeX, one a line in `aligned` where there are several."""
-        lines = [f"{f.name_latex} &= {f.latex}" for f in (*self.formulas, *self.where)]
+        lines = [f"{f.titles()[1]} &= {f.latex}" for f in (*self.formulas, *self.where)]
         return aligned(lines) if len(lines) > 1 else lines[0].replace(" &= ", " = ", 1)
 
     @property
@@ -158,7 +156,7 @@ class Derivation:
         found += [f"    {w.code} = {w.numpy}" for w in self.where] if several else []
         for f in self.formulas:
             index = f"{f.name}{UNICODE.subscript(f.indices)} = {f.index}"
-            closed = [_shaped(f), *([index] if f.indices and f.matrix else [])]
+            closed = [_shaped(f), *([index] if f.indices and f.shown is not f.entry else [])]
             found += [_GAP.join(closed), *([f"    {f.numpy}"] if several else [])]
         found += [f"    where {w}" for w in self._untold()]
         found += self.numpy.splitlines() if not several else []
@@ -171,8 +169,8 @@ class Derivation:
     def latex_text(self) -> str:
         """The steps and the formulas in LaTeX."""
         rows = self._rows(LATEX)
-        rows += [Row("", "", rf"{f.name_latex} = {f.latex}", f"{f.shape}") for f in self.formulas]
-        rows += [Row("", "", rf"{w.name_latex} = {w.latex}") for w in self._untold()]
+        rows += [Row("", "", rf"{f.titles()[1]} = {f.latex}", f"{f.shape}") for f in self.formulas]
+        rows += [Row("", "", rf"{w.titles()[1]} = {w.latex}") for w in self._untold()]
         return latex_of(rows)
 
     def _untold(self) -> list[Formula]:
@@ -219,11 +217,11 @@ class Derivation:
             return [
                 line
                 for x, f in zip(self.variables, self.formulas, strict=True)
-                for line in self._explained(work.called(x), f)
+                for line in self._explained(x, f)
             ]
 
-    def _explained(self, name: str, f: Formula) -> list[str]:
-        work, y = self._work, self._work.called(self.y)
+    def _explained(self, x: Node, f: Formula) -> list[str]:
+        work, y, name = self._work, self._work.called(self.y), self._work.called(x)
         out = len(work.reading.values[work.graph.root].axes)
         over = [i for i in f.paper.axes[:out] if i is not None]
         of, by = f.indices[: len(over)], f.indices[len(over) :]
@@ -233,16 +231,13 @@ class Derivation:
         if not np.all(value):
             zeros = value.size - np.count_nonzero(value)
             lines.append(f"    {zeros:,} of its {value.size:,} entries are 0")
-        places = tuple(k for k, i in enumerate(f.paper.axes[:out]) if i is not None)
-        upstream = Symbol(f"δ_{y}", work.graph.root.shape, places)
-        pulled = total(over, multiply([(f.paper.expr, 1), (atom(upstream, over), 1)]))
-        handed = work.simplifier.shortest(Paper(pulled, f.paper.axes[out:]))
-        shown = Formula(handed, work.printer)
-        title, *_ = derivative("E", y)
-        lines.append(
-            f"    the chain rule never builds it: of {unicode_name(upstream.name)} = {title} it "
-            f"makes {Teacher((), UNICODE).term(shown)}   {shown.shape}"
-        )
+        upstream, shown = work.handed(x)
+        if shown is not None:
+            title, *_ = derivative("E", y)
+            lines.append(
+                f"    the chain rule never builds it: of {unicode_name(upstream.name)} = {title} "
+                f"it makes {Teacher((), UNICODE).term(shown)}   {shown.shape}"
+            )
         return lines
 
     def _jacobians(self, style: Style) -> list[str]:
@@ -264,9 +259,8 @@ class Derivation:
     def __str__(self) -> str:
         lines = [_shaped(f) for f in self.formulas]
         lines += [f"    where {w}" for w in self.where]
-        lines += [
-            f"    in index notation: {f.why}" for f in self.formulas if f.known and not f.matrix
-        ]
+        indexed = [f for f in self.formulas if f.known and f.shown is f.entry and not f.matrix]
+        lines += [f"    in index notation: {f.why}" for f in indexed]
         said = [*self._uses, *([str(self.checked)] if self.checked.sizes else []), *self.notes]
         lines += [f"    {line}" for line in said]
         return "\n".join([*lines, *self._explanations])

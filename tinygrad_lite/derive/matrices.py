@@ -48,6 +48,7 @@ class Matrices:
     def __init__(self, names: Names, sizes: Sizes) -> None:
         self.names, self.sizes = names, sizes
         self.callables: dict[str, Callable[..., Any]] = {}  # of ops that NumPy lacks, by name
+        self.held: dict[Ix, str] = {}  # indices that are subscripts, of matrices in a stack
         self._bound: Mapping[Ix, Size] = {}  # how far what is being summed, or is an op's, runs
 
     def tree(self, e: Expr) -> Tree:
@@ -68,9 +69,9 @@ class Matrices:
 
     def name(self, symbol: Symbol, ix: Sequence[Ix]) -> Name:
         """How a symbol is written at indices."""
-        places: list[Ix | int | None] = [None] * len(symbol.shape)
+        places: list[Ix | int | str | None] = [None] * len(symbol.shape)
         for axis, i in zip(symbol.axes, ix, strict=True):
-            places[axis] = i.place if i.kind == "fixed" else i
+            places[axis] = i.place if i.kind == "fixed" else self.held.get(i, i)
         return Name(*self.names(symbol), tuple(places), symbol.symmetric, symbol.mask)
 
     def _atom(self, e: Expr) -> Tree:

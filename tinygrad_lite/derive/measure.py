@@ -8,6 +8,7 @@ from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, table
 
 _THIRD_INDEX = 3.0  # for every free index beyond two that no part has: a matrix has none
 _CUBE = 0.7  # t (1 − t²) tells where it comes from, t − t³ does not
+_SQUARE = 0.5  # of a length below: 2 (x̄ − 3) / n, not 2 x̄ / n − 6 / n²
 _OUTER = 3.5  # for u vᵀ in a sum of matrices: x (xᵀ g) is read more easily
 
 
@@ -39,6 +40,9 @@ def _cost(e: Expr) -> float:
     if kind == MUL:
         powers: float = sum(0.35 if c == -1 else 0.8 for c in e.head if c != 1)
         powers += sum(_CUBE for c in e.head if c > 2)
+        powers += sum(
+            _SQUARE for x, c in zip(e.args, e.head, strict=True) if x.kind == SIZE and c < -1
+        )
         return parts + crowd + powers
     if kind == SUM:
         body = e.args[0]

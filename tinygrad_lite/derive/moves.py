@@ -1,10 +1,11 @@
-"""Ops that move entries: along the first axis as matrices, I[1:], and one that undoes another."""
+"""Ops that move entries: what they make of the identity, I[1:], and one that undoes another."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import accumulate, combinations
 from math import prod
 from typing import Any
 
@@ -12,72 +13,260 @@ import numpy as np
 
 from ..graph.node import Node
 from ..graph.op import Op
+from ..ops.constants import reduced_axes
 from ..ops.reduce import cumulative_sum
-from ..ops.shape import concat, flip, getitem, put_at, roll, take
-from .algebra import call, delta, rebuilt, rename
-from .parts import head
-from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, ONLY, Expr, Head, Ix, Symbol, slot, table
+from ..ops.shape import (
+    concat,
+    diag,
+    diagonal,
+    flip,
+    getitem,
+    pad,
+    put_at,
+    reshape,
+    roll,
+    take,
+    widths,
+)
+from .algebra import call, delta, multiply, opened, rebuilt, rename, total
+from .paper import Axis, Unreadable, keys_of, length
+from .parts import factors, head, number
+from .terms import (
+    ADD,
+    ATOM,
+    CALL,
+    DELTA,
+    MAP,
+    MUL,
+    NUM,
+    ONLY,
+    SUM,
+    Expr,
+    Head,
+    Ix,
+    Size,
+    Symbol,
+    fixed,
+    slot,
+    table,
+)
 
-Params = Mapping[str, Any]
+Keys = Sequence[Any]  # for every axis a place, a slice or a list of places; None for a new one
+WHOLE = slice(None)
 _LARGEST = 10_000  # entries of an array that an op is tried on
 
 
-def along_first(node: Node, at: int) -> Params | None:
-    """The settings with which a node's op does the same to the first axis alone, if it does."""
-    return _ALONG[node.op](node, at) if node.op in _ALONG else None
+def jacobian(node: Node, at: int, out: Sequence[Axis], into: Sequence[Axis]) -> Expr | None:
+    """The entry of ∂y/∂x, over the axes `out` of a node y and `into` of its input x, where y has
+    the entries of x in other places, sums of them, or zeros: what its op makes of the identity, or
+    of ones. None where it does more than that."""
+    with suppress(Unreadable):
+        found = moved(node, at, out, into)
+        return found if found is not None else _masked(node, out, into)
+    return None
 
 
-def matrix(node: Node, at: int, i: Ix, j: Ix) -> Expr | None:
-    """The entry i, j of the matrix that a node multiplies its input `at` by: what the op makes of
-    the identity. None where it does more than that."""
-    settings = along_first(node, at)
-    if settings is None:
-        return None
-    op = node.op
-    if op is put_at or op is concat:
-        op, i, j = getitem, j, i
-    size = j.size.root()
-    f = replace(head(op, **settings), layout=((size, size),))
-    return call(f, (i, j), delta(slot(0), slot(1)))
+def moved(node: Node, at: int, out: Sequence[Axis], into: Sequence[Axis]) -> Expr | None:
+    """The same of an op that moves entries along axes; those that it leaves alone are as long in y
+    as they are in x."""
+    op, x = node.op, node.operands[at]
+    if op in _OF_PARTS and (op is not diag or x.ndim == 2):
+        return _picked(_OF_PARTS[op](node, x), out, into)
+    if op in _OF_WHOLES:
+        return _picked(_OF_WHOLES[op](node, at), into, out)
+    if op in _ALONG:
+        pairs = enumerate(zip(out, into, strict=True))
+        return multiply([(_along(node, a, i, j), 1) for a, (i, j) in pairs])
+    if op is reshape and prod(x.shape) != 1:
+        vectors = [axes[0] for axes in (out, into) if len(axes) == 1 and axes[0] is not None]
+        size = vectors[0].size if vectors else Size(prod(x.shape))
+        shape = (*node.shape, *x.shape)
+        return _of_identity(op, {"shape": shape}, size, (*out, *into))
+    return None
 
 
 def is_move(e: Expr) -> bool:
-    """Whether e is an entry of such a matrix."""
-    return e.kind == CALL and e.op in _ALONG and e.args[0].kind == DELTA
+    """Whether e is an entry of what an op makes of the identity, or of ones."""
+    return e.kind == CALL and e.args[0].kind in (DELTA, NUM)
 
 
-def _indexed(node: Node, at: int) -> Params | None:
-    index = node.params["index"]
-    first, *others = index if isinstance(index, tuple) else (index,)
-    plain = all(x is Ellipsis or (isinstance(x, slice) and x == slice(None)) for x in others)
-    return {"index": first} if plain and first is not Ellipsis and first is not None else None
+def _of_identity(op: Op, params: Mapping[str, Any], size: Size, axes: Sequence[Axis]) -> Expr:
+    size = size.root()
+    f = replace(head(op, **params), layout=((size, size),))
+    return call(f, [ONLY if i is None else i for i in axes], delta(slot(0), slot(1)))
 
 
-def _along(node: Node, at: int) -> Params | None:
+# --- one array is a part of the other
+
+
+def _picked(keys: Keys, part: Sequence[Axis], whole: Sequence[Axis]) -> Expr:
+    """1 where an entry of whole[keys] is one of the whole, else 0."""
+    places = [None if k is None or isinstance(k, slice) else np.asarray(k) for k in keys]
+    chosen = [n for n, at in enumerate(places) if at is not None]
+    arrays = [at for at in places if at is not None]
+    lists = {at.ndim for at in arrays if at.ndim}
+    apart = lists and chosen != [*range(chosen[0], chosen[-1] + 1)]
+    if len(lists) > 1 or apart or any(at.dtype.kind not in "iu" for at in arrays):
+        raise Unreadable("getitem")
+    found, parts, wholes = [], iter(part), iter(whole)
+    shared = None  # the axes of lists of places, which run together
+    for key, at in zip(keys, places, strict=True):
+        j = None if key is None else next(wholes)
+        if at is None:
+            found.append((_row(key, [next(parts)], j), 1))
+        elif not at.ndim:
+            found += [] if j is None else [(delta(j, fixed(int(key) % length(j))), 1)]
+        else:
+            shared = shared or [next(parts) for _ in range(at.ndim)]
+            found.append((_row(_ranged(at, length(j)), shared, j), 1))
+    return multiply(found)
+
+
+def _row(key: Any, part: Sequence[Axis], j: Axis) -> Expr:
+    """The entry of I[key], whose last index is j."""
+    if j is None:
+        return number(1)
+    if isinstance(key, slice) and key == WHOLE and part[0] is not None:
+        part[0].size.join(j.size)
+        return delta(part[0], j)
+    return _of_identity(getitem, {"index": key}, j.size, (*part, j))
+
+
+def _ranged(places: Any, n: int) -> Any:
+    """Neighbouring places as a slice."""
+    first = int(places.flat[0]) if places.size else 0
+    if not np.array_equal(places, np.arange(first, first + len(places))):
+        return places
+    return WHOLE if len(places) == n else slice(first, first + len(places))
+
+
+def _only(axis: int, key: Any, ndim: int) -> Keys:
+    """The key for one axis, whole ones for the others."""
+    return [key if a == axis % ndim else WHOLE for a in range(ndim)]
+
+
+def _flipped(node: Node, x: Any) -> Keys:
+    turned = reduced_axes(x.shape, node.params["axis"])
+    return [slice(None, None, -1) if a in turned else WHOLE for a in range(x.ndim)]
+
+
+def _joined(node: Node, at: int) -> Keys:
     axis = node.params["axis"]
-    first = axis in (0, (0,)) or (axis is None and len(node.shape) == 1)
-    return {**node.params, "axis": 0} if first else None
+    ends = [0, *accumulate(x.shape[axis] for x in node.operands)]
+    return _only(axis, slice(*ends[at : at + 2]), len(node.shape))
 
 
-def _joined(node: Node, at: int) -> Params | None:
-    if node.params["axis"] != 0:
-        return None
-    start = sum(x.shape[0] for x in node.operands[:at])
-    return {"index": slice(start, start + node.operands[at].shape[0])}
+def _padded(node: Node, at: int) -> Keys:
+    x = node.operands[at]
+    pairs = widths(node.params["pad_width"], x.ndim)
+    return [
+        slice(before, before + n) if before or after else WHOLE
+        for n, (before, after) in zip(x.shape, pairs, strict=True)
+    ]
 
 
-_ALONG: Mapping[Op | None, Callable[[Node, int], Params | None]] = {
-    getitem: _indexed,
-    put_at: _indexed,
-    flip: _along,
-    roll: _along,
-    cumulative_sum: _along,
-    take: _along,
+def _on_diagonal(shape: Sequence[int], offset: int) -> Keys:
+    """Where the diagonal of matrices lies."""
+    down, right = max(-offset, 0), max(offset, 0)
+    places = np.arange(min(shape[-2] - down, shape[-1] - right))
+    return [*[WHOLE] * (len(shape) - 2), places + down, places + right]
+
+
+_OF_PARTS: Mapping[Op | None, Callable[[Node, Any], Keys]] = {  # what is computed is x[keys]
+    getitem: lambda node, x: keys_of(node.params["index"], x.ndim),
+    take: lambda node, x: _only(node.params["axis"] or 0, node.params["indices"], x.ndim),
+    flip: _flipped,
+    diagonal: lambda node, x: _on_diagonal(x.shape, node.params["offset"]),
+    diag: lambda node, x: _on_diagonal(x.shape, node.params["k"]),
+}
+_OF_WHOLES: Mapping[Op | None, Callable[[Node, int], Keys]] = {  # x is y[keys]
+    put_at: lambda node, at: keys_of(node.params["index"], len(node.shape)),
     concat: _joined,
+    pad: _padded,
+    diag: lambda node, at: _on_diagonal(node.shape, node.params["k"]),
 }
 
 
+# --- the same along every line
+
+
+def _along(node: Node, a: int, i: Axis, j: Axis) -> Expr:
+    """What happens along axis `a`."""
+    settings = _ALONG[node.op](node, len(node.shape)).get(a)
+    if settings is None or i is None or j is None:
+        return _row(WHOLE, [i], j)
+    i.size.join(j.size)
+    assert node.op is not None
+    return _of_identity(node.op, {**node.params, **settings, "axis": 0}, j.size, (i, j))
+
+
+def _rolled(node: Node, ndim: int) -> Mapping[int, Mapping[str, Any]]:
+    shift, axis = node.params["shift"], node.params["axis"]
+    if axis is None and ndim > 1:
+        raise Unreadable("roll")
+    pairs = np.broadcast(shift, 0 if axis is None else axis)
+    found: dict[int, int] = {}
+    for places, a in pairs:
+        found[int(a) % ndim] = found.get(int(a) % ndim, 0) + int(places)
+    return {a: {"shift": places} for a, places in found.items()}
+
+
+_ALONG: Mapping[Op | None, Callable[[Node, int], Mapping[int, Mapping[str, Any]]]] = {
+    roll: _rolled,  # the settings by axis
+    cumulative_sum: lambda node, ndim: {(node.params["axis"] or 0) % ndim: {}},
+}
+
+
+# --- ops that leave entries or put zeros in their place
+
+
+def _masked(node: Node, out: Sequence[Axis], into: Sequence[Axis]) -> Expr | None:
+    """tril(x) is tril(𝟏 𝟏ᵀ) ⊙ x."""
+    if node.op is None or len(node.inputs) != 1 or node.shape != node.operands[0].shape:
+        return None
+    layout = (tuple(None if i is None else i.size.root() for i in into),)
+    f = replace(head(node.op, **node.params), layout=layout)
+    if not prod(node.shape) or not _leaves(_taken(f)):
+        return None
+    units = [(_row(WHOLE, [i], j), 1) for i, j in zip(out, into, strict=True)]
+    return multiply([*units, (call(f, [ONLY if i is None else i for i in out], number(1)), 1)])
+
+
+def _leaves(taken: list[int] | None) -> bool:
+    """Whether every entry stays where it is, or is 0."""
+    return taken is not None and all(k in (place, -1) for place, k in enumerate(taken))
+
+
 # --- moves that undo each other
+
+
+def composed(e: Expr) -> Expr:
+    """A reshape of another's result is one, or none: Σ over what lies between two of I."""
+    if e.kind != SUM:
+        return e
+    names, body = opened(e)
+    c, powers = factors(body)
+    reshapes = [b for b, x in powers if x == 1 and b.op is reshape and is_move(b)]
+    for a, b in combinations(reshapes, 2):
+        rest = [p for p in powers if p[0] is not a and p[0] is not b]
+        between = [i for i in a.ix if i in b.ix and i in names]
+        left, right = ([i for i in x.ix if i not in between] for x in (a, b))
+        ordered = all(
+            x.ix in ((*own, *between), (*between, *own)) for x, own in ((a, left), (b, right))
+        )
+        size = a.head.layout[0][0]
+        if not ordered or prod(map(length, between)) != size.number:
+            continue
+        if any(i in x.free for i in between for x, _ in rest):
+            continue
+        if [*map(length, left)] == [*map(length, right)]:
+            units = [(delta(i, j), 1) for i, j in zip(left, right, strict=True)]
+        else:
+            shape = tuple(map(length, (*left, *right)))
+            units = [(_of_identity(reshape, {"shape": shape}, size, (*left, *right)), 1)]
+        outer = [i for i in names if i not in between]
+        return composed(total(outer, multiply([(number(c), 1), *units, *rest])))
+    return e
 
 
 class _Mixed(Exception):
@@ -92,9 +281,11 @@ def undone(e: Expr, defined: Mapping[Symbol, Expr]) -> Expr:
     if taken is None:
         return e
     f, (body,), layout = e.head, e.args, e.head.layout[0]
+    if not body.free and -1 not in taken:  # of entries that are all one
+        return body
     places = tuple(ONLY if size is None else slot(k) for k, size in enumerate(layout))
-    left, in_order = all(k in (place, -1) for place, k in enumerate(taken)), [*range(len(taken))]
-    if left and _vanishes(body, f, places):
+    in_order = [*range(len(taken))]
+    if _leaves(taken) and _vanishes(body, f, places):
         return rename(body, dict(zip(places, e.ix, strict=True)))
 
     def within(x: Expr) -> Expr:
@@ -159,7 +350,7 @@ def _tried(f: Head) -> list[int] | None:
     if prod(shape) > _LARGEST:
         return None
     places = np.arange(1.0, 1 + prod(shape))
-    other = np.append(0.0, np.random.default_rng(0).permutation(places))
+    other = np.append(0.0, np.random.default_rng(0).normal(size=len(places)))
     try:
         found, again = (
             np.ravel(f.op.forward(np, x.reshape(shape), **f.params)) for x in (places, other[1:])

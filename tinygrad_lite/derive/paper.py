@@ -118,7 +118,7 @@ class Paper:
         places: dict[Ix, Ix] = {}
         old = iter(self.axes)
         try:
-            keys = _keys(wanted, self.ndim)
+            keys = _places(wanted, self.ndim)
         except Unreadable:
             shape = np.broadcast_to(0, self.shape)[wanted].shape
             return called(getitem, [self], {"index": wanted}, shape)
@@ -131,12 +131,18 @@ class Paper:
         return Paper(rename(self.expr, places), axes)
 
 
-def _keys(wanted: Any, ndim: int) -> list[Any]:
-    """An index as a key for every axis, a place or a whole slice, and None for every new one."""
+def keys_of(wanted: Any, ndim: int) -> list[Any]:
+    """An index as a key for every axis, and None for every new one."""
     keys = list(wanted) if isinstance(wanted, tuple) else [wanted]
     taken = sum(k is not None and k is not Ellipsis for k in keys)
-    at = keys.index(Ellipsis) if Ellipsis in keys else len(keys)
+    at = next((n for n, k in enumerate(keys) if k is Ellipsis), len(keys))
     keys[at : at + 1] = [slice(None)] * (ndim - taken)
+    return keys
+
+
+def _places(wanted: Any, ndim: int) -> list[Any]:
+    """The same of single places and whole axes only."""
+    keys = keys_of(wanted, ndim)
     for k in keys:
         place = isinstance(k, int) and not isinstance(k, bool)
         if not (k is None or place or (isinstance(k, slice) and k == slice(None))):
@@ -319,7 +325,7 @@ class Namespace:
         axes: list[Axis] = []
         units = []
         old, lengths = [*x.axes], iter(shape)  # too few are a LookupError: not read
-        for k in _keys(wanted, len(shape)):
+        for k in _places(wanted, len(shape)):
             if k is None:
                 old.pop(0)
                 continue

@@ -18,10 +18,11 @@ from ..graph.reach import reached
 from ..notation import mathematics
 from ..notation.code import NoCode, code
 from ..notation.names import identifier, latex_name, unicode_name, unused
+from ..notation.style import UNICODE
 from ..notation.tree import ELLIPSIS, Tree, along, repeated
 from ..notation.tree import Size as SizeName
 from ..ops.reduce import softmax
-from .arrays import Arrays, Entries, is_whole, letters
+from .arrays import Arrays, Entries, Stacks, is_whole, letters
 from .matrices import Matrices, NoMatrix
 from .paper import Paper, length
 from .terms import ATOM, Expr, Ix, Size, Symbol, Table, table
@@ -34,6 +35,8 @@ ENVIRONMENT: Mapping[str, Any] = {  # what code may use beside the user's names
     "len": len,
     "float": float,
 }
+
+_LONGER = 1.25  # than an entry a matrix in a stack may be
 
 
 class Printer:
@@ -182,10 +185,36 @@ class Formula:
             entries = Entries(self.printer.matrices, self._letters)
             return entries.tree(self.paper.expr) if self.known else ELLIPSIS
 
+    @cached_property
+    def _stacked(self) -> Tree | None:
+        """Without a matrix form, that of a matrix in a stack, such as Xᵢ W, if it is not much
+        longer than the entry."""
+        first, *axes = (None, *self.axes) if len(self.axes) < 3 else self.axes
+        if not self.known or self.matrix or len(axes) > 2:
+            return None
+        used = self._letters.values()
+        stacks = Stacks(self.printer.matrices, (c for c in letters() if c not in used))
+        with self._table, suppress(NoMatrix):
+            e = self.paper.expr
+            t = stacks.tree(e) if first is None else stacks.at(first, self._letters[first], e)
+            found = repeated(along(t, axes), axes)
+            long, entry = (len(mathematics.text(t)) for t in (found, self.entry))
+            return found if long <= _LONGER * entry else None
+        return None
+
+    @property
+    def subscript(self) -> str:
+        """The indices of what is `shown`: none of a matrix form."""
+        if self._stacked is None:
+            return "" if self.matrix else self.indices
+        return self._letters[self.axes[0]] if len(self.axes) == 3 else ""
+
     @property
     def shown(self) -> Tree:
-        """The matrix form, else the entry."""
-        return self.entry if self.tree is None else repeated(self.tree, self.axes)
+        """The matrix form, or that of the matrices in a stack, else the entry."""
+        if self.tree is not None:
+            return repeated(self.tree, self.axes)
+        return self.entry if self._stacked is None else self._stacked
 
     @cached_property
     def text(self) -> str:
@@ -221,11 +250,18 @@ class Formula:
         codes = ["1" if size is None else self.printer.size(size).code for size in sizes]
         return f"({''.join(f'{n}, ' for n in codes)})"
 
+    def titles(self) -> tuple[str, str]:
+        """Its name in Unicode and in LaTeX, of a stack with the index of a matrix."""
+        letter = "" if self._stacked is None else self.subscript
+        if not letter:
+            return self.name, self.name_latex
+        return self.name + UNICODE.subscript(letter), f"{{{self.name_latex}}}_{{{letter}}}"
+
     def __str__(self) -> str:
-        return f"{self.name} = {self.text}"
+        return f"{self.titles()[0]} = {self.text}"
 
     def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {self.name_latex} = {self.latex}$"
+        return rf"$\displaystyle {self.titles()[1]} = {self.latex}$"
 
 
 def derivative(y: str, x: str) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from .algebra import add, multiply, total
 from .constants import Made
 from .fold import Definitions
 from .measure import cost
-from .moves import along_first, matrix
+from .moves import jacobian, moved
 from .paper import Paper, Unreadable, again, broadcast, called, named, running, understood
 from .parts import is_one, is_zero, number
 from .simplify import expand
@@ -101,6 +101,7 @@ class Reading:
         self.defined: dict[Symbol, Paper] = {}  # what a name stands for
         self.constants: dict[int, Paper] = {}
         self.notes: dict[str, None] = {}
+        self.wholes: set[Node] = set()  # what an op makes of arrays that it takes as wholes
         self._sizes: dict[tuple[int, int], Size] = {}
         self._held: list[Any] = []
         self._read()
@@ -129,6 +130,9 @@ class Reading:
         if not isinstance(found, Paper) or found.shape != node.shape:
             found = called(node.op, inputs, dict(node.params), node.shape)
         if found.expr.kind == CALL:
+            self.wholes.add(node)
+            if any(i.kind == "free" for body in found.expr.args for i in body.free):
+                return self._contracted(node, inputs, found)
             self._join_others(node, inputs, found)
             for k, i in enumerate(found.axes):  # sizes are the same each time the node is read
                 if i is not None and node in self.graph.place:
@@ -138,12 +142,22 @@ class Reading:
         return found
 
     def _join_others(self, node: Node, inputs: Sequence[Any], found: Paper) -> None:
-        """What acts on the first axis leaves the others as long as they are."""
+        """What moves entries along some axes leaves the others as long as they are."""
         for at, x in enumerate(inputs):
-            if isinstance(x, Paper) and x.ndim == found.ndim and along_first(node, at) is not None:
-                for i, j in zip(x.axes[1:], found.axes[1:], strict=True):
-                    if i is not None and j is not None:
-                        i.size.join(j.size)
+            if isinstance(x, Paper):
+                with suppress(*UNREADABLE):
+                    moved(node, at, found.axes, x.axes)
+
+    def _contracted(self, node: Node, inputs: Sequence[Any], found: Paper) -> Paper:
+        """What an op that moves entries makes of arrays whose entries are arrays: no op takes
+        these."""
+        parts = []
+        for at, x in enumerate(inputs):
+            by = jacobian(node, at, found.axes, x.axes) if isinstance(x, Paper) else None
+            if by is None:
+                return found
+            parts.append((1, total(running(x.axes), multiply([(by, 1), (x.expr, 1)]))))
+        return Paper(add(parts), found.axes)
 
     def _filled(self, node: Node, value: Paper) -> Paper:
         """A constant that an op made, such as one-hot labels, gets a name: Y of the labels y."""
@@ -240,10 +254,13 @@ class Reading:
         """What a node hands to its input `at`, given its cotangent g: one step."""
         x = node.inputs[at]
         target = Paper(number(0), self.values[x].axes)
-        by = self._matrix(node, at, g)
+        by, axes = None, [again(i) for i in target.axes]
+        of_arrays = not g.expr.free <= set(g.axes)  # as what a Jacobian is swept from
+        if of_arrays and node in self.wholes:
+            by = jacobian(node, at, g.axes, axes)
         rule = recorded_step(node, at) if by is None else None
         if by is not None:
-            c = by
+            c = Paper(total(running(g.axes), multiply([(by, 1), (g.expr, 1)])), axes)
         elif rule is None:
             inputs = [self.values[node], *map(self.value, node.inputs)]
             c = called(_pull(node, at), [g, *inputs], {}, x.shape)
@@ -251,18 +268,6 @@ class Reading:
             G, found = rule
             c = self.of_rule(found, {G: g})
         return broadcast(lambda _, e: e, target, c)
-
-    def _matrix(self, node: Node, at: int, g: Paper) -> Paper | None:
-        """What a node that multiplies its input by a matrix hands to it, of a cotangent of which
-        every entry is an array: no op takes that."""
-        axes = self.values[node.inputs[at]].axes
-        if g.expr.free <= set(g.axes) or len(axes) != g.ndim or not axes:
-            return None
-        i, j = g.axes[0], again(axes[0])
-        by = None if i is None or j is None else matrix(node, at, i, j)
-        if i is None or by is None:
-            return None
-        return Paper(total([i], multiply([(by, 1), (g.expr, 1)])), (j, *g.axes[1:]))
 
     def of_rule(self, root: Node, known: dict[Node, Paper]) -> Paper:
         """A recorded rule on paper, down to the nodes that are known."""

@@ -11,7 +11,7 @@ from ..ops.choice import where
 from .algebra import add, apply, multiply, opened, rebuilt, rename, total
 from .fold import Definitions
 from .measure import cost, skeleton
-from .moves import undone
+from .moves import composed, undone
 from .paper import Paper
 from .parts import Power, content, factors, head, is_mask, terms
 from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, Ix, Number, intern
@@ -51,7 +51,7 @@ class Simplifier:
 
     def _search(self, e: Expr) -> Expr:
         fold = self.definitions
-        found = fold.fold(undone(rebuilt(e, self.best), fold.calls))
+        found = fold.fold(composed(undone(rebuilt(e, self.best), fold.calls)))
         if cost(found) > _LARGE or _spread(found) > _TERMS:
             return found
         if spent() > self.deadline:

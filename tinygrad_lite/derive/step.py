@@ -376,7 +376,9 @@ def form_of(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
             used |= symbols_in(made.expr) if made is not None else {}
     within = dict(reversed(within.items()))
     formula = Formula(Paper(e, value.axes), printer)
-    shown, indices = formula.shown, "" if formula.matrix else formula.indices
+    shown, indices = formula.shown, ""
+    if not formula.matrix:
+        shown, indices = formula.entry, formula.indices
     if shown.kind == tree.ENTRY and shown.axes == tuple(indices):  # all entries: the array
         shown, indices = shown.args[0], ""
     return Form(formula, shown, indices, within)

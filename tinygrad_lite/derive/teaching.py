@@ -76,8 +76,11 @@ class Teacher:
         elif all(p.differential.tree is not None or not p.held for p in line.parts):
             terms = [self.term(p.differential) if p.held else self._words("…") for p in line.parts]
         else:
-            name = self._entry(name, line.parts[0].differential.indices)
-            entries = [Mathematics(self.style).write(p.differential.entry).body for p in line.parts]
+            alike = len({p.differential.subscript for p in line.parts}) == 1
+            shown = line.parts[0].differential
+            name = self._entry(name, shown.subscript if alike else shown.indices)
+            trees = (p.differential.shown if alike else p.differential.entry for p in line.parts)
+            entries = [Mathematics(self.style).write(t).body for t in trees]
             terms = [
                 e if p.held else self._words("…") for e, p in zip(entries, line.parts, strict=True)
             ]
@@ -96,6 +99,8 @@ class Teacher:
         """dE = a : dy with the line's differential in the place of dy, and each dx alone."""
         shape = line.definition.shape
         a = line.cotangent
+        if a.tree == tree.number(0):
+            return []
         shown = (x for p in line.parts for x in (p.differential, p.pulled, a))
         if any(x.tree is None for x in shown) or not all(p.held for p in line.parts):
             return [self._by_entries(p) for p in line.parts]
@@ -117,8 +122,7 @@ class Teacher:
 
     def _by_entries(self, part: Part) -> Row:
         """What ∂E/∂x gets, where the step itself has no matrix form."""
-        matrix = part.pulled.tree is not None
-        name = self._entry(self.partial(part.name), "" if matrix else part.pulled.indices)
+        name = self._entry(self.partial(part.name), part.pulled.subscript)
         body = self._body(part.pulled)
         gets = f"{name} {self._words(' gets ' if self.style is not UNICODE else 'gets')} {body}"
         return Row("", "", gets, ",   ".join(self._laws(part)))
@@ -152,8 +156,7 @@ class Teacher:
 
     def _equal(self, name: str, shown: Formula) -> str:
         """name = body, with indices where there is no matrix form."""
-        if shown.tree is None:
-            name = self._entry(name, shown.indices)
+        name = self._entry(name, shown.subscript)
         return f"{name} = {self._body(shown)}"
 
     def product(self, a: Formula, b: Formula | str, shape: tuple[int, ...]) -> str:

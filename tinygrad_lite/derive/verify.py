@@ -179,6 +179,18 @@ class Checks:
                 found.add(words)
         return frozenset(found)
 
+    def gives(self, formula: Formula, more: Mapping[Symbol, Any], expected: Any) -> bool:
+        """Whether a formula in terms of `more` is what is expected at the recorded data."""
+        found = self.value(formula, more)
+        return found is not None and agrees(found, expected)
+
+    def value(self, formula: Formula, more: Mapping[Symbol, Any]) -> Any:
+        """What the code of a formula in terms of `more` gives there; None if it cannot be run."""
+        try:
+            return Program(formula, ())({**self.trials[0].values, **more})
+        except Exception:  # code that raises is no formula
+            return None
+
     def _agrees(
         self, execute: Program, trial: Trial, k: int, *, finite: bool = False, poles: bool = False
     ) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import ops
 from ..backprop.flow import sweep
+from ..backprop.jacobians import pull
 from ..backprop.replay import replay
 from ..graph.backend import in_numpy
 from ..graph.clock import spent
@@ -23,7 +24,7 @@ from ..notation.names import latex_name, unicode_name, unused
 from .algebra import delta, multiply
 from .constants import Constants, fixed_numbers
 from .cotangents import Cotangents
-from .paper import Paper, again, running
+from .paper import Paper, again, named, running
 from .parts import number
 from .printer import Formula, Printer, derivative, symbols_in
 from .read import Graph, Reading
@@ -168,6 +169,21 @@ class Work:
         found = cotangents.toward(Paper(multiply(units), own), live)
         zeros = {x: Paper(number(0), self.reading.values[x].axes) for x in self.xs}
         return cotangents, [found.get(x, zeros[x]) for x in self.xs]
+
+    def handed(self, x: Node) -> tuple[Symbol, Formula | None]:
+        """The cotangent of the result, and what the rules hand to x of it, executed; None if no
+        formula of that holds."""
+        y, twin = self.graph.root, self.twin[x]
+        seed = Symbol(f"δ_{self.called(self.y)}", y.shape, (), source=y, cotangent=True)
+        delta_y = named(seed, self.reading.values[y].again().axes)
+        g = np.random.default_rng(0).normal(size=y.shape)
+        (expected,) = pull(y, [twin], g)
+        for simplifier in (self.simplifier, self.simplifier.plain()):
+            found = Cotangents(self.reading, simplifier, named=False).toward(delta_y, [twin])
+            formula = Formula(found[twin], self.printer) if found else None
+            if formula is not None and self.checks.gives(formula, {seed: g}, expected):
+                return seed, formula
+        return seed, None
 
     def answers(self) -> list[Answer]:
         """The formula for every variable: the shortest form that holds, or as the rules gave it, or

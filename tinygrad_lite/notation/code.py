@@ -112,7 +112,7 @@ def _as(piece: Piece, wanted: Sequence[Axis], *, exact: bool = True) -> ast.expr
     if axes == wanted:
         return found
     if len(axes) == 2 and axes[::-1] == wanted:
-        return filled("{0}.T", found)
+        return _turned(found)
     own = [i for i in axes if i is not None]
     if len(own) < len(axes):
         places = ", ".join("0" if i is None else ":" for i in axes)
@@ -121,14 +121,19 @@ def _as(piece: Piece, wanted: Sequence[Axis], *, exact: bool = True) -> ast.expr
     if own != order:
         if sorted(map(id, own)) != sorted(map(id, order)):
             raise NoCode("an axis is missing")
-        turn = (
-            ".T" if len(own) == 2 else f".transpose({', '.join(str(own.index(i)) for i in order)})"
-        )
-        found = filled("{0}" + turn, found)
+        turn = f"{{0}}.transpose({', '.join(str(own.index(i)) for i in order)})"
+        found = _turned(found) if len(own) == 2 else filled(turn, found)
     places_ = ["None" if i is None else ":" for i in wanted]
     while not exact and places_ and places_[0] == "None":
         places_.pop(0)
     return filled(f"{{0}}[{', '.join(places_)}]", found) if "None" in places_ else found
+
+
+def _turned(found: ast.expr) -> ast.expr:
+    """The transpose of a matrix."""
+    if isinstance(found, ast.Attribute) and found.attr == "T":
+        return found.value
+    return filled("{0}.T", found)
 
 
 def _piece(t: Tree) -> Piece:
@@ -221,7 +226,9 @@ def _scaled(c: Number, part: ast.expr, x: Tree) -> ast.expr:
 
 
 def _times(a: ast.expr, b: ast.expr) -> ast.expr:
-    """a * b, without brackets around a product b."""
+    """a * b, without brackets around a product b; of 1 / b a / b."""
+    if isinstance(b, ast.Constant) and b.value == 1:
+        return a
     if isinstance(b, ast.BinOp) and isinstance(b.op, (ast.Mult, ast.Div)):
         return ast.BinOp(_times(a, b.left), b.op, b.right)
     return ast.BinOp(a, ast.Mult(), b)
@@ -250,9 +257,10 @@ def _product(t: Tree) -> Piece:
 def _powered(part: ast.expr, e: Number, x: Tree) -> ast.expr:
     if e == 1:
         return part
+    if x.kind == tree.DOT and x.args[0] == x.args[1] and 2 * e % 2 == 1:
+        norm = filled("np.linalg.norm({0})", _piece(x.args[0]).code)
+        return norm if 2 * e == 1 else ast.BinOp(norm, ast.Pow(), _number(int(2 * e)))
     if e == Fraction(1, 2):
-        if x.kind == tree.DOT and x.args[0] == x.args[1]:
-            return filled("np.linalg.norm({0})", _piece(x.args[0]).code)
         return filled("np.sqrt({0})", part)
     return ast.BinOp(part, ast.Pow(), _number(e))
 
@@ -371,7 +379,7 @@ _WRITERS: dict[str, Any] = {
     tree.DOT: _dot,
     tree.TOTAL: _total,
     tree.TRACE: _of_array("np.trace({0})"),
-    tree.TRANSPOSE: _of_array("{0}.T"),
+    tree.TRANSPOSE: lambda t: Piece(_turned(_as(_piece(t.args[0]), t.args[0].axes)), t.axes),
     tree.DIAGONAL: lambda t: Piece(filled("np.diag({0})", _piece(t.args[0]).code), t.axes),
     tree.SPREAD: _of_array("np.diag({0})"),
     tree.INVERSE: _of_array("np.linalg.inv({0})"),

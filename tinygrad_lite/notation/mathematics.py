@@ -85,7 +85,7 @@ class Mathematics:
 
     def _name(self, t: Tree) -> Written:
         name: Name = t.value
-        places = [str(p) if isinstance(p, int) else ":" for p in name.places]
+        places = [str(p) if isinstance(p, (int, str)) else ":" for p in name.places]
         while places and places[-1] == ":":
             places.pop()
         found = self.known.get(name.text) or Written(self.style.name(name.text), ATOM)
@@ -128,6 +128,9 @@ class Mathematics:
             else:
                 term = self._scaled(abs(c), x, t.axes)
             if ones and not x.axes:
+                divided = x.kind == tree.PRODUCT and any(e < 0 for e in x.value)
+                if divided and not self.style.fraction:
+                    term = self.style.brackets(term)
                 term = ones if term == "1" else f"{term} {ones}"
             body += f" {sign} {term}" if body else term if c > 0 else sign + term
         several = len(t.args) > 1 or t.value[0] < 0
@@ -239,9 +242,12 @@ class Mathematics:
     def _powered(self, x: Tree, e: Number) -> Written:
         if e == 1:
             return self.write(x)
+        if x.kind == tree.DOT and x.args[0] == x.args[1]:  # ‖x‖² ‖x‖ is ‖x‖³
+            length = self.style.length(self.write(x.args[0]).body)
+            if 2 * e == 1:
+                return Written(length, ATOM)
+            return Written(self.style.power(length, number_text(2 * e)), POWER)
         if e == Fraction(1, 2):
-            if x.kind == tree.DOT and x.args[0] == x.args[1]:
-                return Written(self.style.length(self.write(x.args[0]).body), ATOM)
             return Written(self.style.root(self.write(x).body), ATOM)
         return Written(self.style.power(self.at(x, ATOM), number_text(e)), POWER)
 
@@ -326,14 +332,18 @@ class Mathematics:
         template = op.latex if self.style.latex else op.text
         function = op.precedence == OP_ATOM
         binds = SUM if function or applied.mask else CHAIN
+        args = t.args
+        if applied.layouts:  # arrays that are taken as wholes
+            axes = [tuple(axis[0] for axis in of if axis) for of in applied.layouts]
+            args = tuple(map(tree.repeated, args, axes))
         bodies = [
             self._called(x).body
             if k in op.untouched and x.kind == tree.APPLY and x.mask
             else self.at(x, binds)
-            for k, x in enumerate(t.args)
+            for k, x in enumerate(args)
         ]
         if function and template.startswith("{0}"):  # x[1:]
-            bodies[0] = self.at(t.args[0], ATOM)
+            bodies[0] = self.at(args[0], ATOM)
         settings = {key: told(value) for key, value in applied.settings}
         *_, last = places = ["0", *(name for _, name, _, _ in Formatter().parse(op.text) if name)]
         unusual = [

@@ -34,14 +34,14 @@ INVERSE = "inverse"  # whether args[0] is symmetric
 APPLY = "apply"  # an op (its notation and settings) of args
 EINSUM = "einsum"  # args of any number of axes; those that `axes` lack are summed over
 SOFTMAX = "softmax"  # the axis
-SIGMA = "sigma"  # the indices that args[0] is summed over, in index notation
+SIGMA = "sigma"  # the indices that args[0] is summed over: in index notation, or of matrices
 ENTRY = "entry"  # of args[0], in index notation: `axes` are its subscripts
 
 
 @dataclass(frozen=True)
 class Name:
     """A named array: as the user calls it, in code, and the axes of the array in code: what runs
-    over it, None for an axis of length 1, an integer for a place."""
+    over it, None for an axis of length 1, an integer for a place, a letter for any place."""
 
     text: str
     code: str
@@ -124,7 +124,7 @@ def turned(t: Tree) -> Tree:
         if transposes(inside) > transposes(x) + 1:
             inside = Tree(TRANSPOSE, (x,), axes)
         return Tree(SUM, (inside,), axes, t.value)
-    if t.kind in (SUM, PRODUCT, SOFTMAX) or (t.kind == APPLY and t.value.op.elementwise):
+    if t.kind in (SUM, PRODUCT, SIGMA) or (t.kind == APPLY and t.value.op.elementwise):
         inside = Tree(t.kind, tuple(map(turned, t.args)), axes, t.value)
         if t.kind == SUM:  # A + Aᵀ, not Aᵀ + A
             pairs = sorted(
@@ -170,7 +170,7 @@ def _negated(t: Tree) -> Tree | None:
 
 def repeated(t: Tree, axes: Sequence[Hashable]) -> Tree:
     """A number or vector as the vector or matrix that repeats it."""
-    if len(t.axes) >= len(axes):
+    if len(t.axes) >= len(axes) or t == ELLIPSIS:
         return t
     if t.kind == SUM and len(t.args) == 1 and t.args[0] != number(1):  # (c a) 𝟏 is c (a 𝟏)
         return Tree(SUM, (repeated(t.args[0], axes),), tuple(axes), t.value)

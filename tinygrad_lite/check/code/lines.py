@@ -250,6 +250,7 @@ class Lines(Said):
         lines = {row.step.instance for row in self._judged}
         begins = next((r.index for r in self.trace.records if r.instance in lines), 0)
         given: Any = {"fresh": fresh, "computed": self.about.computed, "begins": begins}
+        given["wrong"] = [row for row in self._judged if row.verdict == WRONG]
         trials = Trials(self.run, self.trace, self.truth, right, kept=kept, partly=partly, **given)
         return Mender(trials)
 

@@ -117,7 +117,7 @@ def everywhere(at: Place) -> Iterator[Edit]:
         return
     uses: dict[str, list[ast.AST]] = {}
     for n in ast.walk(at.e):
-        if isinstance(n, (ast.Name, ast.Call, ast.BinOp)):
+        if isinstance(n, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp)):
             uses.setdefault(ast.dump(n), []).append(n)
     for same in uses.values():
         recorded = at.pool.instance.recorded.get(id(same[0]))
@@ -151,7 +151,7 @@ def run_forwards(at: Place) -> Iterator[Edit]:
     for item in _fitting(at):
         if named or (item.value.shape == shape and not literal):
             rank = ODD + item.rank + (0.0 if named else FAR)
-            if _is_index(at, item) or _is_entry(at, item):
+            if _is_index(at, item) or at.is_entry(item):
                 rank = ODD
             yield at.edit(at.item(item), "other", rank)
         if literal and item.tier == NAME and not item.value.ndim and not is_size(item.code):
@@ -211,13 +211,6 @@ def _fitting(at: Place) -> list[Item]:
 def _is_index(at: Place, item: Item) -> bool:
     """Whether one whole number's name stands for another's."""
     return isinstance(at.e, ast.Name) and _is_whole(at.value) and item.value.dtype.kind == "i"
-
-
-def _is_entry(at: Place, item: Item) -> bool:
-    """Whether an entry of one list stands for that of another, us[t] for vs[t]."""
-    if not isinstance(at.e, ast.Subscript) or not isinstance(item.code, ast.Subscript):
-        return False
-    return ast.dump(at.e.slice) == ast.dump(item.code.slice)
 
 
 def _is_whole(v: Any) -> bool:

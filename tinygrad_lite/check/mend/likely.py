@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
-from ..code.source import replaced
+from ..code.source import Definition, replaced
 from ..code.trace import Record
 from ..slips import FAR, LIKELY, NEAR, ODD
 from .edited import LITERAL, walked
@@ -27,6 +27,7 @@ OPPOSITE: Mapping[Any, ast.operator] = {
     ast.Mult: ast.Div(),
     ast.Div: ast.Mult(),
 }
+BROKEN = 0.5  # that a function is wrong which is right elsewhere
 LONG, ADDED = 0.004, 0.01  # what every part costs that is replaced, and that there is more
 
 
@@ -41,7 +42,7 @@ class Ranked(Places):
             kept = set()
         cost = edit.rank + LONG * sum(id(n) not in kept for n in ast.walk(edit.place))
         cost += ADDED * max(_parts(edit.new) - _parts(edit.place), 0)
-        cost += self._unlikely(edit, record)
+        cost += self._unlikely(edit, record) + BROKEN * self._is_right_elsewhere(record)
         whole = self._is_goal(record)
         if isinstance(edit.place, ast.Name) and isinstance(edit.new, ast.Name):
             cost += FAR if self._multiple(record, edit) else -LIKELY
@@ -63,6 +64,27 @@ class Ranked(Places):
         new = max(roles.values(), default=Role.NOTHING)
         own = self.known.role(self.value(record, found))
         return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new] - NEAR * (own is Role.COTANGENT)
+
+    def _is_right_elsewhere(self, record: Record) -> bool:
+        """Whether the function that a place is in gives a slope or a cotangent of the graph where
+        it is called for something else."""
+        source = None if record.instance is None else record.instance.source
+        for f in () if source is None else source.definitions:
+            if f is not self.trace.definition and record.site in set(ast.walk(f)):
+                return self._gives(f)
+        return False
+
+    def _gives(self, f: Definition) -> bool:
+        if f not in self._given:
+            name = getattr(f, "name", None)
+            others = (r for r in self.trace.records if r not in self.within)
+            calls = (r for r in others if isinstance(r.site, ast.Call) and _name(r.site) == name)
+            self._given[f] = any(self.known.role(r.value) >= Role.SLOPE for r in calls)
+        return self._given[f]
+
+    @cached_property
+    def _given(self) -> dict[Definition, bool]:
+        return {}
 
     def _unlikely(self, edit: Edit, record: Record) -> float:
         """What it costs that something stands where people write it elsewhere: an array made anew
@@ -231,6 +253,11 @@ def _drops_number(edit: Edit) -> bool:
             or (isinstance(e.right, ast.Constant) and edit.new is e.left)
         )
     )
+
+
+def _name(call: ast.Call) -> str | None:
+    """What the function of a call is called; of a method's, the method."""
+    return getattr(call.func, "id", getattr(call.func, "attr", None))
 
 
 def _is_called(edit: Edit, record: Record) -> bool:

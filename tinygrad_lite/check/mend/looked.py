@@ -42,6 +42,13 @@ class Place(NamedTuple):
         """An item, to be run in a formula."""
         return Written(item.code, item.value, self.pool.numpy)
 
+    def is_entry(self, item: Item) -> bool:
+        """Whether it is an entry, and an item that of another list: us[t] for vs[t]."""
+        one, other = self.e, item.code
+        if not isinstance(one, ast.Subscript) or not isinstance(other, ast.Subscript):
+            return False
+        return ast.dump(one.slice) == ast.dump(other.slice)
+
     def edit(self, made: Written, kind: str, rank: float) -> Edit:
         """That something else stands there."""
         return Edit(self.e, made.code, kind, rank)
@@ -112,7 +119,8 @@ def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
         elif is_size(at.e) and (is_size(item.code) or item.value.dtype.kind == "i"):
             yield at.edit(at.item(item), "mean-vs-sum", NEAR + item.rank)
         else:
-            yield at.edit(at.item(item), "other", rank + item.rank)
+            own = ODD if at.is_entry(item) else rank
+            yield at.edit(at.item(item), "other", own + item.rank)
     for item in at.pool.find(-w):
         cost = rank + NEGATED + item.rank
         yield from at.made(np.negative, at.item(item), kind="other", rank=cost)

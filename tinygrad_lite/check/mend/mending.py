@@ -313,6 +313,10 @@ class Mender:
             ),
             at.before,
             tuple(self.trials.outside),
+            spread=lambda edits: sum(
+                self.trials.is_right(row, [*needs, *edits]) for row in self.trials.wrong
+            ),
+            most=len(self.trials.wrong),
         )
 
     @cached_property

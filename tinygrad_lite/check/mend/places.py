@@ -42,6 +42,7 @@ class Goal:
     `grade(edits)` runs the derivation with them on fresh data: 0 where it is right on what tells
     most, more where on data alone that hold more of the recorded ones, None where not on these
     either. `ends(edits)` tells whether the last value of the name is right then as well;
+    `spread(edits)` tells how much is right then of all that is wrong, which is `most`;
     `after(edit)` is the search for what is still wrong with one edit. `changed` are other records
     that have been set right; `outside` are names that the derivation reads beside its own.
     """
@@ -56,6 +57,8 @@ class Goal:
     outside: Sequence[str] = ()
     ends: Callable[[Edits], bool] = lambda edits: True
     after: Callable[[Edit], Any] = lambda edit: None
+    spread: Callable[[Edits], int] = lambda edits: 0
+    most: int = 0
 
 
 class Places:
@@ -73,6 +76,7 @@ class Places:
         self.tried: list[Edit] = []  # what may be the first of two edits
         self.loose: set[Record] = set()  # of which some entries, or signs, may be anything
         self.grades: dict[tuple[tuple[ast.AST, str], ...], int | None] = {}  # on fresh data
+        self.spreads: dict[tuple[tuple[ast.AST, str], ...], int] = {}
         self.placed: Values = {}  # values of the graph, where they belong
         self.effort = EFFORT
         self._below: dict[ast.expr, list[Record]] = {}

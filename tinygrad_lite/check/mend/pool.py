@@ -29,7 +29,7 @@ Vector = Any  # a NumPy array, or a number
 NAME, PART, MADE = range(3)  # where an item is from: a name, the line itself, a form of these
 LARGEST = 5_000  # entries of what is looked up
 LINES = 60  # expressions of other lines
-PARTS = 25  # parts of a line that forms are made of
+PARTS = 25  # parts of a line, or entries, that forms are made of
 SIZE, TURNED, PIECE = 0.15, 0.1, 0.2  # how far-fetched the length of an axis is, x.T, a part
 COST = 35  # microseconds of an item
 MOST = 60  # names that are multiplied with each other
@@ -103,10 +103,11 @@ class Pool:
             if r.site is not None and not isinstance(r.site, (ast.Name, ast.Constant))
             if is_numeric(r.value)
         ]
-        for part in (*parts, *self._elsewhere(elsewhere), *self._entries()):
+        entries = [*self._entries()]
+        for part in (*parts, *self._elsewhere(elsewhere), *entries):
             self._add(_item(part, PIECE, PART))
         whole = (x for x in named if getattr(x.code, "id", "") not in over)
-        for x in (*whole, *parts[:PARTS]):
+        for x in (*whole, *parts[:PARTS], *entries[:PARTS]):
             for item in self._made(x, _forms_of):
                 self._add(item)
         self._index()

@@ -111,13 +111,31 @@ class Search(Ranked):
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
         """The likeliest that is right on the fresh data that tell most."""
         graded = []
-        for hit in sorted(hits, key=lambda h: (round(h.rank, 4), -self._line(h))):
+        ranked = sorted(hits, key=lambda h: (round(h.rank, 4), -self._line(h)))
+        for k, hit in enumerate(ranked):
             grade = self._grade(hit)
             if grade is not None:
                 graded.append(hit._replace(grade=grade))
             if grade == 0:
-                return graded[-1]
+                return self._widest(graded[-1], ranked[k + 1 :])
         return min(graded, key=lambda hit: hit.grade, default=None)
+
+    def _widest(self, hit: Hit, others: Iterable[Hit]) -> Hit:
+        """Of what is not much less likely, what puts more right: several lines have one cause."""
+        most, best = self._spread(hit), hit
+        for other in others:
+            if most == self.goal.most or other.rank > hit.rank + ODD:
+                break
+            if self._spread(other) > most and self._grade(other) == 0:
+                most, best = self._spread(other), other
+        return best
+
+    def _spread(self, hit: Hit) -> int:
+        """How much of all that is wrong an edit puts right."""
+        key = tuple((e.place, shown(e.new)) for e in hit.edits)
+        if key not in self.spreads:
+            self.spreads[key] = self.goal.spread(hit.edits)
+        return self.spreads[key]
 
     def _grade(self, hit: Hit) -> int | None:
         """How much fresh data tell for it; None where they tell against it, and for all but one

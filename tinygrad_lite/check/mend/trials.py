@@ -67,9 +67,9 @@ WAY_OUT = ": give check the function that computes the loss to try other sizes"
 class Trials:
     """`run` runs a derivation on other data, with edits; `right` is what has to be right on other
     data, `partly` what is right once others are, or in part, `kept` what has to stay right with
-    edits, `others` what is run by itself; `fresh` are other data where the graph is not to be
-    replayed; of other sizes what a function has `computed` is computed again. What is judged
-    `begins` at that record."""
+    edits, `wrong` what is to be put right, `others` what is run by itself; `fresh` are other data
+    where the graph is not to be replayed; of other sizes what a function has `computed` is computed
+    again. What is judged `begins` at that record."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
@@ -78,6 +78,7 @@ class Trials:
     others: Sequence[Coded] = ()
     kept: Sequence[Judged] = ()
     partly: Sequence[Claimed] = ()
+    wrong: Sequence[Claimed] = ()
     fresh: Callable[[], Iterable[list[Data]]] | None = None
     computed: Computed | None = None
     begins: int = 0
