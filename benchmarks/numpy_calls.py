@@ -59,13 +59,16 @@ real: np.real(x)
 real_if_close: np.real_if_close(x)
 unwrap: np.unwrap(4*x) np.unwrap(4*X,axis=0)
 mean: np.F(X) np.F(X,axis=0) np.F(T,axis=(0,-1),keepdims=True) np.F(x,0) np.F(s)
+    np.F(T,axis=(0,-1),where=T>0.5)
 sum prod max min amax amin: np.F(X) np.F(s,axis=0) np.F(X,axis=0) np.F(T,axis=(0,-1),keepdims=True)
 var std: np.F(X) np.F(X,axis=0) np.F(T,axis=(0,-1),keepdims=True) np.F(X,axis=1,ddof=1)
+    np.F(T,where=T>0.8) np.F(X,axis=1,ddof=1,where=np.array([True,False,True]))
 ptp: np.ptp(X) np.ptp(X,axis=0)
 average: np.average(X) np.average(X,axis=0,weights=x[:2]) np.average(X,weights=Y) np.average(X,1,Y)
 nansum nanprod nanmean nanmax nanmin nanmedian
     : np.F(m) np.F(N,axis=0) np.F(N,axis=1,keepdims=True)
 nanvar nanstd: np.F(m) np.F(N,axis=1,keepdims=True) np.F(N,axis=1,ddof=1)
+    np.F(m,where=np.array([True,True,True,False]))
 nanquantile: np.nanquantile(m,0.3) np.nanquantile(N,0.3,axis=1)
 nanpercentile: np.nanpercentile(m,30) np.nanpercentile(N,30,axis=1)
 nancumsum nancumprod: np.F(m) np.F(N,axis=1)
@@ -80,6 +83,14 @@ percentile: np.percentile(x,30) np.percentile(x,50*s) np.percentile(T,[20,90],ax
     np.percentile(x,60,method="higher")
 cov: np.cov(X) np.cov(x,y) np.cov(T[0],rowvar=False,ddof=0) np.cov(X,aweights=c)
 corrcoef: np.corrcoef(X) np.corrcoef(x,y) np.corrcoef(T[0],rowvar=False)
+bincount: np.bincount(np.array([2,0,2,3]),x) np.bincount(np.array([1,1,0,1]),weights=x,minlength=4)
+histogram: np.histogram(np.array([0.1,0.9,0.2,0.5]),3,weights=x)[0]
+    np.histogram(np.array([0.1,0.9,0.2,0.5]),np.array([0,0.2,0.7]),weights=x,density=True)[0]
+    np.histogram(np.array([[0.1,0.9,0.2],[0.5,1.3,-1.0]]),4,(0.0,0.9),weights=X)[0]
+histogram2d: np.histogram2d(np.array([0.1,0.9,0.2,0.5]),np.array([1,2,2,1.5]),2,weights=x)[0]
+    np.histogram2d(np.arange(4.0),np.array([1,2,2,1.5]),[2,3],None,True,x)[0]
+histogramdd: np.histogramdd(np.arange(12.0).reshape(4,3),2,weights=x)[0]
+    np.histogramdd(np.arange(12.0).reshape(4,3),(2,1,3),density=True,weights=x)[0]
 diff: np.diff(x) np.diff(T,n=2,axis=1) np.diff(x,prepend=0.0) np.diff(X,axis=0,append=Y)
 ediff1d: np.ediff1d(x) np.ediff1d(X,to_end=np.array([1.5]))
 gradient: np.gradient(x) np.gradient(x,0.5) np.gradient(x,np.cumsum(y),edge_order=2)
@@ -212,16 +223,16 @@ fft.fftshift fft.ifftshift: np.F(x) np.F(T,axes=1)
 # Why a function has no derivative.
 WITHOUT = {
     "answers a question": """
-all allclose angle any argmax argmin argpartition argsort argwhere array_equal array_equiv can_cast
-common_type count_nonzero digitize equal flatnonzero greater greater_equal histogram histogram2d
-histogram_bin_edges histogramdd imag intersect1d isclose iscomplex iscomplexobj isdtype isfinite
-isfortran isin isinf isnan isnat isneginf isposinf isreal isrealobj isscalar issubdtype iterable
-less less_equal lexsort linalg.matrix_rank logical_and logical_not logical_or logical_xor
+all allclose angle any argmax argmin argpartition argsort argwhere array_equal array_equiv
+can_cast common_type count_nonzero digitize equal flatnonzero greater greater_equal
+histogram_bin_edges imag intersect1d isclose iscomplex iscomplexobj isdtype isfinite isfortran
+isin isinf isnan isnat isneginf isposinf isreal isrealobj isscalar issubdtype iterable less
+less_equal lexsort linalg.matrix_rank logical_and logical_not logical_or logical_xor
 may_share_memory min_scalar_type mintypecode nanargmax nanargmin ndim nextafter nonzero not_equal
-promote_types result_type searchsorted setdiff1d setxor1d shape shares_memory signbit size spacing
-typename union1d unique_all unique_counts unique_inverse""",
+promote_types result_type searchsorted setdiff1d setxor1d shape shares_memory signbit size
+spacing typename union1d unique_all unique_counts unique_inverse""",
     "is of integers, dates or bits": """
-bincount bitwise_and bitwise_count bitwise_invert bitwise_left_shift bitwise_not bitwise_or
+bitwise_and bitwise_count bitwise_invert bitwise_left_shift bitwise_not bitwise_or
 bitwise_right_shift bitwise_xor broadcast_shapes busday_count busday_offset datetime_as_string
 datetime_data diag_indices diag_indices_from gcd indices invert is_busday lcm left_shift
 mask_indices packbits ravel_multi_index right_shift tril_indices tril_indices_from triu_indices

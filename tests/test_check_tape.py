@@ -12,6 +12,7 @@ from domains import samples
 import tinygrad_lite as tg
 from tinygrad_lite.backprop.chain import contribution
 from tinygrad_lite.backprop.flow import flow
+from tinygrad_lite.check.search import _sort
 from tinygrad_lite.graph.node import topological_order
 from tinygrad_lite.ops import registry
 
@@ -153,3 +154,9 @@ def test_steps_of_a_long_graph_that_are_alike_are_tried_at_once(slip, monkeypatc
     assert len(topological_order(y)) > search.LARGE
     monkeypatch.setattr(search.Search, "_may_explain", lambda self, alike: [True] * len(alike))
     assert str(tg.check(y, {x: claim})) == found
+
+
+def test_a_square_and_a_product_of_equal_numbers_are_steps_of_two_sorts() -> None:
+    a, b = tg.Value(2.0), tg.Value(2.0)
+    assert _sort(a * b, 0) == _sort(b * a, 0)
+    assert _sort(a * b, 0) != _sort(a * a, 0)

@@ -230,6 +230,14 @@ def test_a_shape_that_depends_on_numbers_is_another_program(f):
         assert np.array_equal(step(np.array(y)), f(np.array(y)) / len(f(np.array(y))))
 
 
+def test_sums_over_groups_follow_the_groups():
+    step = tg.compile(lambda w, i: (np.bincount(i, weights=w) ** 2).sum())
+    w = tg.Tensor([1.0, 2.0, 3.0])
+    for i in ([0, 1, 1], [1, 1, 0], [0, 2, 4]):
+        places = np.array(i)
+        assert step(w, places).data == (np.bincount(places, w.data) ** 2).sum()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_parameters_without_axes_train(dtype):
     runs = []

@@ -194,6 +194,23 @@ def test_a_picture_runs_to_the_right_where_it_is_then_larger_in_a_cell():
     assert laid_out(wide).boxes == right.boxes
 
 
+def test_an_arrow_around_others_keeps_its_label(monkeypatch):
+    """At its end, between a parameter's and the next box, there is no room for what it hands on."""
+    net = tg.nn.Sequential(tg.nn.Linear(3, 4, rng=0), tg.tanh, tg.nn.Linear(4, 2, rng=1))
+    loss = tg.cross_entropy(net(np.ones((6, 3))), np.array([0, 1] * 3))
+    loss.backward()
+    names = {id(net.layers[2].W): "the_weights_of_2"}
+
+    def lost():
+        scene = laid_out(loss, names, direction="down")
+        assert faults(scene) == []
+        return [e.rule for e in scene.edges if e.text and e.label_at is None]
+
+    assert lost() == []
+    monkeypatch.setattr(layout, "_PARTS", ())
+    assert lost() == ["δ the_weights_of_2"]
+
+
 def test_most_labels_are_kept():
     scene = laid_out(diamond())
     labels = [e for e in scene.edges if e.slope is not None]

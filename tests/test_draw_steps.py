@@ -48,7 +48,7 @@ def test_a_line_of_arrays_of_three_axes_is_read():
     E = (out**2).sum()
     out.name, E.name = "out", "E"
     ops = {n for n in topological_order(E) if n.op is not None and n is not out}
-    inside = {n for n in ops if out in topological_order(n)}
+    inside = {n for n in ops if out in {*topological_order(n)}}
     (answers,) = asked(E, "E", inside, one=True).values()
     assert answers[0].formula == "2 out"
     answers = asked(E, "out", {*(ops - inside), out})["V"]

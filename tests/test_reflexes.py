@@ -6,6 +6,7 @@ import inspect
 
 import numpy as np
 import pytest
+import scipy.optimize
 
 import tinygrad_lite as tg
 from tinygrad_lite.graph import reflexes
@@ -22,6 +23,10 @@ def space():
         "v": v * v,
         "E": (t * v).sum(),
         "data": np.ones((2, 3)),
+        "scipy": scipy,
+        "model": tg.nn.Linear(2, 2),
+        "optimizer": tg.optim.SGD(tg.nn.Linear(2, 2).parameters()),
+        "epoch": 20,
         "indices": np.array([0, 1]),
         "labels": np.ones((2, 3)),
     }
@@ -29,6 +34,7 @@ def space():
 
 ROWS = [
     *(("Tensor", name, line) for name, line in reflexes.NODES.items()),
+    *(("Module", name, line) for name, line in reflexes.PARTS.items()),
     *(("keyword", name, line) for name, line in reflexes.KEYWORDS.items()),
     *(
         (module, name, line)
@@ -39,7 +45,11 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("where", "name", "line"), ROWS, ids=lambda x: x)
-def test_the_line_works(where, name, line, space):
+def test_the_line_works(where, name, line, space, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = space["model"]
+    np.savez("model.npz", **model.state_dict())
+    (model(np.ones((1, 2))) ** 2).sum().backward()
     if "take_along_axis" in line:
         space["indices"] = np.array([[0], [1]])
     exec(line, space)
@@ -51,9 +61,17 @@ def test_no_hint_hides_a_name_that_is_there():
         for name in reflexes.NODES:
             assert name not in vars(kind)
             assert not hasattr(kind, name)
+    model = tg.nn.Linear(3, 4)
+    for held in (model, tg.nn.Sequential(model), tg.optim.SGD(model.parameters())):
+        assert not any(hasattr(held, name) for name in reflexes.PARTS)
     for module, lines in reflexes.MODULES.items():
-        held = tg.nn if module.endswith("nn") else tg
+        held = {"nn": tg.nn, "optim": tg.optim}.get(module.rpartition(".")[2], tg)
         assert not lines.keys() & {*dir(held)}
+
+
+def test_what_reads_all_that_is_listed_reads_a_node():
+    for node in (tg.Value(1.0), T):
+        assert {"data", "backward"} <= dict(inspect.getmembers(node)).keys()
 
 
 def test_renamed_keywords_lead_to_keywords():
@@ -91,6 +109,15 @@ T, V = tg.Tensor([[1.0, 2.0]]), tg.Value(1.0)
         (lambda: tg.SGD, AttributeError, "write tg.optim.SGD"),
         (lambda: tg.nn.ReLU(), AttributeError, "tinygrad_lite.nn.*'ReLU'; write tg.nn.Sequential"),
         (lambda: tg.nn.Unheard, AttributeError, "no attribute 'Unheard'$"),
+        (lambda: tg.tensor([1.0]), AttributeError, r"'tensor'; write tg.Tensor\(\[1.0, 2.0\]\)"),
+        (lambda: tg.save(T), AttributeError, r"write np.savez\('model.npz', \*\*model.state"),
+        (lambda: tg.optim.RMSprop([T]), AttributeError, r"'RMSprop'; write tg.optim.Adam"),
+        (lambda: tg.nn.Linear(3, 4).weight, AttributeError, "'Linear' .* 'weight'; write model.W"),
+        (lambda: tg.nn.Linear(3, 4).unheard, AttributeError, "no attribute 'unheard'$"),
+        (lambda: tg.optim.SGD([T]).param_groups, AttributeError, "'SGD' .*; write optimizer.lr"),
+        (lambda: tg.optim.SGD(T), TypeError, r"SGD: parameters is one node; pass a list, \[t\]"),
+        (lambda: tg.optim.SGD([{"params": [T]}]), TypeError, "a dict, .*an optimiser of its own"),
+        (lambda: len(tg.Tensor(1.0)), TypeError, "a Tensor without axes; t.size counts"),
         (lambda: tg.unheard_of, AttributeError, "no attribute 'unheard_of'$"),
     ],
 )

@@ -69,15 +69,28 @@ def test_sequence_protocol():
 def test_comparisons_and_hash():
     t, u = Tensor([1.0, 2.0]), Tensor([1.0, 3.0])
     np.testing.assert_array_equal(t == u.data, [True, False])
-    assert t != u
-    assert u not in [t]
+    np.testing.assert_array_equal(t == u, [True, False])
+    np.testing.assert_array_equal(t != u, [False, True])
+    assert t in [t]
     np.testing.assert_array_equal(t != 1, [False, True])
     np.testing.assert_array_equal(t < u, [False, True])
     np.testing.assert_array_equal(t <= 2, [True, True])
     assert len({t, u, t}) == 2
     with pytest.raises(ValueError, match="ambiguous"):
-        bool(t == u.data)
+        bool(t == u)
     assert bool(Tensor([1.0]))
+
+
+def test_a_mask_may_be_asked_of_two_nodes():
+    """As of where the largest entry lies, which two nodes that are never one would call nowhere."""
+    x = Tensor([[1.0, 4.0, 2.0], [5.0, 3.0, 5.0]])
+    np.where(x == x.max(axis=1, keepdims=True), x, 0).sum().backward()
+    np.testing.assert_array_equal(x.grad, [[0, 1, 0], [1, 0, 1]])
+    x.zero_grad()
+    np.where(x != x.max(), x, 0).sum().backward()
+    np.testing.assert_array_equal(x.grad, [[1, 1, 1], [0, 1, 0]])
+    with pytest.raises(ValueError, match=r"equal: x \(2, 3\) and .*\(2,\) do not broadcast"):
+        x == x.max(axis=1)  # noqa: B015
 
 
 # --- gradients

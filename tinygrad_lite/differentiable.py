@@ -31,10 +31,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 class _Kind(type):
     """What lists a class of nodes, as `help` does, without what it has not: `dir` of a class asks
-    its metaclass and nothing else."""
+    its metaclass and nothing else. `inspect.getmembers` asks for all that is listed."""
 
     def __dir__(cls) -> list[str]:
-        return [name for name in super().__dir__() if name not in NODES]
+        return [name for name in super().__dir__() if name not in NODES and name != "_mask"]
 
 
 class Differentiable(Habits, Node, metaclass=_Kind):
@@ -98,18 +98,14 @@ class Differentiable(Habits, Node, metaclass=_Kind):
     def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
         return other // self, other % self
 
-    # Comparisons are plain, but within a rule of arrays constant nodes that keep their origin. Two
-    # nodes are equal if they are one: a node is a key of dicts, a member of lists. Within a rule,
-    # which computes, `==` compares values.
+    # Comparisons are plain, but within a rule of arrays constant nodes that keep their origin. `==`
+    # too compares values, as in NumPy: x == x.max(axis=1, keepdims=True) is a mask. A node is a key
+    # of dicts and sets by its hash; whether a list holds it, `any(u is t for u in nodes)` tells.
 
     def __eq__(self, other: object) -> Any:
-        if isinstance(other, Node) and not in_rule():
-            return self is other
         return self._compared(operator.eq, ops.equal, other)
 
     def __ne__(self, other: object) -> Any:
-        if isinstance(other, Node) and not in_rule():
-            return self is not other
         return self._compared(operator.ne, ops.not_equal, other)
 
     def __lt__(self, other: Any) -> Any:

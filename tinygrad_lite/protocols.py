@@ -20,6 +20,7 @@ from . import ops
 from .functions import (
     applied,
     arrange,
+    counting,
     entrywise,
     fourier,
     linalg,
@@ -75,14 +76,16 @@ REDUCTIONS = {
 
 _PLAIN = """
 all allclose angle any argmax argmin argpartition argsort argwhere array2string array_equal
-array_equiv array_repr array_str can_cast count_nonzero digitize empty_like equal flatnonzero
-full_like greater greater_equal imag isclose iscomplex iscomplexobj isfinite isin isinf isnan
-isneginf isposinf isreal isrealobj isscalar less less_equal lexsort logical_and logical_not
+array_equiv array_repr array_str can_cast count_nonzero diag_indices_from digitize empty_like equal
+flatnonzero full_like greater greater_equal imag isclose iscomplex iscomplexobj isfinite isin isinf
+isnan isneginf isposinf isreal isrealobj isscalar less less_equal lexsort logical_and logical_not
 logical_or logical_xor matrix_rank may_share_memory nanargmax nanargmin ndim nonzero not_equal
-ones_like result_type searchsorted shape shares_memory signbit size zeros_like
+ones_like result_type searchsorted shape shares_memory signbit size tril_indices_from
+triu_indices_from zeros_like
 """
 PLAIN = frozenset(_PLAIN.split())
-WRITING = frozenset(["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"])
+WRITING = frozenset(["at", "copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"])
+STORING = frozenset(["save", "savetxt", "savez", "savez_compressed"])
 
 SETTINGS = {"a_min": "min", "a_max": "max"}  # NumPy's name -> ours
 
@@ -93,7 +96,7 @@ WAYS = frozenset(["kind", "optimize", "overwrite_input"])  # to one result
 
 _ROOMS = (
     *(arrange, linalg, products, sequences, statistics),
-    *(entrywise, moves, applied, special),
+    *(entrywise, moves, applied, special, counting),
 )
 COMPOSITES: dict[str, Function] = {**FORMS} | {
     name: function
@@ -212,7 +215,10 @@ def _ours(full: str, name: str) -> Function:
 
 
 def _unsupported(full: str) -> TypeError:
-    if full.rpartition(".")[2] in WRITING:
+    name = full.rpartition(".")[2]
+    if name in STORING:
+        return TypeError(f"{full} stores plain arrays; write {full}(file, t.data)")
+    if name in WRITING:
         return TypeError(
             f"{full} writes into an array, and a graph would no longer match its values; make a "
             "new one: tg.where(mask, new, t) or t + tg.put_at(...)"

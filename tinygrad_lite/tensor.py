@@ -135,6 +135,11 @@ class Tensor(Differentiable, Array):
         return found
 
     def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError(
+                "len() of a Tensor without axes; t.size counts its entries, and t.data is what "
+                "other libraries read, where the gradient stops"
+            )
         return len(self._data) if hasattr(self._data, "__len__") else self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:

@@ -306,7 +306,7 @@ class Search:
             return [True]
         columns = zip(*(m.operands for m, _, _ in alike), strict=True)
         held = [fresh(None, np.array(column, dtype=float)) for column in columns]
-        inputs = [held[n.inputs.index(x)] if isinstance(x, Node) else x for x in n.inputs]
+        inputs = [x if at is None else held[at] for x, at in zip(n.inputs, _firsts(n), strict=True)]
         g = np.array([g for *_, g in alike], dtype=float)
         down = np.array([self.tangents[m.inputs[i]] for m, _, _ in alike], dtype=float)
         try:
@@ -334,5 +334,14 @@ def _sort(n: Node, i: int) -> Any:
     others, the step itself."""
     if n.shape or not op_of(n).elementwise or any(np.ndim(a) for a in n.operands):
         return n, i
-    inputs = (n.inputs.index(x) if isinstance(x, Node) else repr(raw(x)) for x in n.inputs)
+    places = zip(n.inputs, _firsts(n), strict=True)
+    inputs = (repr(raw(x)) if at is None else at for x, at in places)
     return n.op, i, repr(n.params), *inputs
+
+
+def _firsts(n: Node) -> list[int | None]:
+    """Of each input the place at which it is one first; None of one that is no node."""
+    first: dict[int, int] = {}
+    return [
+        first.setdefault(id(x), k) if isinstance(x, Node) else None for k, x in enumerate(n.inputs)
+    ]

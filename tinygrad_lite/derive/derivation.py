@@ -249,7 +249,7 @@ class Derivation:
             for part in line.parts:
                 J = part.jacobian
                 arrays = line.definition.shape and part.pulled.shape
-                if J is not None and arrays and part.x in self._work.xs:
+                if J is not None and arrays and any(part.x is x for x in self._work.xs):
                     of, by = (style.name(name) for name in (line.name, part.name))
                     rows, columns = J.indices[: J.first], J.indices[J.first :]
                     name = f"∂{of}{style.subscript(rows)}/∂{by}{style.subscript(columns)}"

@@ -22,6 +22,8 @@ BORDER = 16.0  # pixels around the picture
 _WORTH = 1.2  # times as wide a picture may be, to have more numbers
 _TURNED = 1.3  # times as wide as one that runs to the right
 _QUICK = 300  # boxes: with more, only one layout is tried
+_PARTS = (0.75, 0.5, 0.25)  # of a piece of an arrow, where a label may stand
+_GAP = 6.0  # pixels between such a label and what else there is
 _NUMBERS = (64, 36, 16)  # entries of an array that are printed, as far as there is room
 
 
@@ -87,20 +89,34 @@ def _framed(scene: Scene) -> Scene:
 def _free(
     scene: Scene, k: int, taken: Sequence[Rectangle], lines: Sequence[np.ndarray[Any, Any]]
 ) -> Point | None:
-    """Where the label of an edge lies on no box, label or other arrow: on the right of its own or
-    on the left, there or further up."""
+    """Where the label of an edge lies on no box, label or other arrow: at its end, on the right or
+    on the left of it, there or further up; else beside another part of it, off its own arrow."""
     e = scene.edges[k]
     assert e.label_at is not None
     x, y = e.label_at
     others = np.concatenate([np.empty((0, 2)), *lines[:k], *lines[k + 1 :]])
     w, h = label_size(e)
-    across = (w + PAIR + 16) * (scene.direction == "down")
-    for place in itertools.product((x, x - across), (y, y - 9, y - 18)):
-        if not any(_overlap(_around(e, place), other) for other in taken):
-            beside = np.abs(others - place) < (w / 2, h / 2)
-            if not beside.all(axis=1).any():
-                return place
-    return None
+
+    def free(place: Point, arrows: np.ndarray[Any, Any], gap: float = 0.0) -> bool:
+        left, top, *_ = _around(e, place)
+        if any(_overlap((left - gap, top - gap, w + 2 * gap, h + 2 * gap), r) for r in taken):
+            return False
+        return not (np.abs(arrows - place) < (w / 2, h / 2)).all(axis=1).any()
+
+    down = scene.direction == "down"
+    across = (w + PAIR + 16) * down
+    near = itertools.product((x, x - across), (y, y - 9, y - 18))
+    found = next((place for place in near if free(place, others)), None)
+    if found is not None or not down:
+        return found
+    every = np.concatenate([others, lines[k]])
+    along_it = (
+        (px + PAIR / 2 + side, py)
+        for at in range(len(e.points) - 4, -1, -3)
+        for px, py in along(e.points[at : at + 4], np.array(_PARTS)).tolist()
+        for side in (across / 2, -across / 2)
+    )
+    return next((place for place in along_it if free(place, every, _GAP)), None)
 
 
 def _overlap(a: Rectangle, b: Rectangle) -> bool:

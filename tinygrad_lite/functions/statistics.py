@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..graph.backend import in_numpy
 from ..graph.node import Node, raw
 from ..ops.constants import Axis, entries_of, reduced_axes, shape_of
 from .arrange import asarray, constant_like, moveaxis, sort
@@ -37,13 +38,16 @@ def var(
     keepdims: bool = False,
     *,
     ddof: float | None = None,
+    where: Any = True,
 ) -> Any:
     """Variance over `axis`: sum((x - mean(x))**2) / (N - correction), N entries each.
 
     `correction=1` is the unbiased estimate; `ddof` is NumPy's name of it. Raises `ValueError` where
-    N <= correction.
+    N <= correction. `where`, booleans that broadcast to x, leaves entries out; too few give NaN.
     """
     x, correction = asarray(x), correction if ddof is None else ddof
+    if where is not True:
+        return _var_of(x, _mask(x, where), axis, correction, keepdims)
     freedom = _freedom(x, axis, correction, "var")
     biased = ops.mean(ops.square(_deviation(x, axis)), axis=axis, keepdims=keepdims)
     return biased * (entries_of(shape_of(x), axis) / freedom) if correction else biased
@@ -56,15 +60,56 @@ def std(
     keepdims: bool = False,
     *,
     ddof: float | None = None,
+    where: Any = True,
 ) -> Any:
     """Standard deviation, the square root of `var`; its gradient is 0 where all entries are equal.
 
-    Raises `ValueError` where N <= correction.
+    Raises `ValueError` where N <= correction; `where` as in `var`.
     """
     x, correction = asarray(x), correction if ddof is None else ddof
+    if where is not True:
+        return _std_of(x, _mask(x, where), axis, correction, keepdims)
     freedom = _freedom(x, axis, correction, "std")
     length = ops.vector_norm(_deviation(x, axis), axis=axis, keepdims=keepdims)
     return length / sqrt(freedom)
+
+
+def mean(a: Any, axis: Axis = None, keepdims: bool = False, where: Any = True) -> Any:
+    """The mean of the entries where `where` holds; NaN if there are none."""
+    if where is True:
+        return ops.mean(a, axis=axis, keepdims=keepdims)
+    return _mean_of(asarray(a), _mask(a, where), axis, keepdims)
+
+
+def _mask(x: Any, where: Any) -> Any:
+    """Booleans of the shape of x."""
+    return np.broadcast_to(np.asarray(raw(where), dtype=bool), shape_of(x))
+
+
+def _count(x: Any, where: Any, axis: Axis, keepdims: bool, correction: float = 0) -> Any:
+    """How many entries hold, less the correction; NaN if these are too few."""
+    n = where.sum(axis=axis, keepdims=keepdims)
+    return constant_like(np.where(n > correction, n - correction, nan), x)
+
+
+def _mean_of(x: Any, where: Any, axis: Axis, keepdims: bool) -> Any:
+    held = ops.where(where, x, 0.0)
+    return ops.sum(held, axis=axis, keepdims=keepdims) / _count(x, where, axis, keepdims)
+
+
+def _deviation_of(x: Any, where: Any, axis: Axis) -> Any:
+    return ops.where(where, x - _mean_of(x, where, axis, keepdims=True), 0.0)
+
+
+def _var_of(x: Any, where: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
+    squares = ops.square(_deviation_of(x, where, axis))
+    freedom = _count(x, where, axis, keepdims, correction)
+    return ops.sum(squares, axis=axis, keepdims=keepdims) / freedom
+
+
+def _std_of(x: Any, where: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
+    length = ops.vector_norm(_deviation_of(x, where, axis), axis=axis, keepdims=keepdims)
+    return length / ops.sqrt(_count(x, where, axis, keepdims, correction))
 
 
 def average(
@@ -197,47 +242,46 @@ def filled(a: Any, value: float) -> Any:
     return ops.where(ops.isnan(a), value, asarray(a))
 
 
-def _present(a: Any, axis: Axis, keepdims: bool) -> Any:
-    """How many entries are not NaN."""
-    return (~ops.isnan(raw(asarray(a)))).sum(axis=axis, keepdims=keepdims)
+def _held(a: Any, where: Any = True) -> Any:
+    """Which entries are not NaN, and hold."""
+    return in_numpy(~ops.isnan(raw(asarray(a)))) & _mask(a, where)
 
 
-def nanmean(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def nanmean(a: Any, axis: Axis = None, keepdims: bool = False, where: Any = True) -> Any:
     """The mean of the entries that are not NaN; NaN if there are none."""
-    count = constant_like(_present(a, axis, keepdims), a)
-    return ops.sum(filled(a, 0.0), axis=axis, keepdims=keepdims) / count
+    return _mean_of(asarray(a), _held(a, where), axis, keepdims)
 
 
 def nanvar(
-    a: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False, *, correction: float = 0
+    a: Any,
+    axis: Axis = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    *,
+    correction: float = 0,
 ) -> Any:
     """The variance of the entries that are not NaN; NaN if these are too few."""
-    squares = ops.square(_deviation_but_nan(a, axis))
-    freedom = _freedom_but_nan(a, axis, ddof or correction, keepdims)
-    return ops.sum(squares, axis=axis, keepdims=keepdims) / freedom
+    return _var_of(asarray(a), _held(a, where), axis, ddof or correction, keepdims)
 
 
 def nanstd(
-    a: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False, *, correction: float = 0
+    a: Any,
+    axis: Axis = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    *,
+    correction: float = 0,
 ) -> Any:
     """The standard deviation of the entries that are not NaN; NaN if these are too few."""
-    length = ops.vector_norm(_deviation_but_nan(a, axis), axis=axis, keepdims=keepdims)
-    return length / ops.sqrt(_freedom_but_nan(a, axis, ddof or correction, keepdims))
-
-
-def _deviation_but_nan(a: Any, axis: Axis) -> Any:
-    return filled(asarray(a) - nanmean(a, axis, keepdims=True), 0.0)
-
-
-def _freedom_but_nan(a: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
-    count = _present(a, axis, keepdims)
-    return constant_like(np.where(count > correction, count - correction, nan), a)
+    return _std_of(asarray(a), _held(a, where), axis, ddof or correction, keepdims)
 
 
 def nanmax(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The largest of the entries that are not NaN; NaN if there are none."""
     y = ops.max(filled(a, -inf), axis=axis, keepdims=keepdims)
-    return ops.where(_present(a, axis, keepdims) == 0, nan, y)
+    return ops.where(_held(a).sum(axis=axis, keepdims=keepdims) == 0, nan, y)
 
 
 def _of_rows_but_nan(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -102,7 +102,7 @@ class Node:
         if self.op is not None:
             raise TypeError(
                 f"a result of {self.op.name} cannot be copied or pickled: its graph would come "
-                "along; .detach() first (the gradient stops there)"
+                "along; .detach() first, or hand on .data, as to a plot (the gradient stops there)"
             )
         meta = Meta(name=self.name, scope=self.scope, constant=self.constant)
         data, grad = self._data, self._grad

@@ -50,19 +50,20 @@ def present(package: str, *rooms: str, late: str = "") -> None:
     def missing(name: str) -> Any:
         if name in made:
             return made[name]()
+        habit = MODULES.get(package, {}).get(name, "")
         if late and (name == "__all__" or not name.startswith("_")):
             completed()
             if name in held:
                 return held[name]
             inside = sys.modules.get(f"{package}.{name}")
-            if inside is not None:
+            if inside is not None and not habit:
                 return inside
         for room in rooms:
             if name in held[room].__all__:
                 line = f"tg.{room}.{name}"
                 break
         else:
-            line = MODULES.get(package, {}).get(name, "")
+            line = habit
             if not line and made and callable(getattr(np, name, None)):
                 line = f"np.{name}(...)  # NumPy's functions record"
         raise AttributeError(
@@ -73,6 +74,8 @@ def present(package: str, *rooms: str, late: str = "") -> None:
 
     held.update(__dir__=shown, __getattr__=missing)
     if late:
+        for name in MODULES[package].keys() & held.keys():
+            del held[name]  # tg.tensor([1.0]) is a habit, and no call of the module tensor
         module.__class__ = Package
     else:
         completed()

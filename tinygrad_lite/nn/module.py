@@ -11,7 +11,7 @@ import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, is_dataclass
 from types import FunctionType, MemberDescriptorType, ModuleType, SimpleNamespace, TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Never, Self
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ..graph.backend import is_array
 from ..graph.context import scope
 from ..graph.node import Node, raw, topological_order
 from ..graph.op import Op
+from ..graph.reflexes import missing
 from ..graph.state import copied, fit, like
 
 Members = Iterable[tuple[Any, Any]]
@@ -51,6 +52,11 @@ class Module:
         self = super().__new__(cls)
         self._scope = self._early = None
         return self
+
+    if not TYPE_CHECKING:  # which reports an unknown attribute
+
+        def __getattr__(self, name: str) -> Never:
+            raise missing(self, name)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What a call of the module computes."""

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 import numpy as np
 
 from ..graph.backend import namespace, to_float
 from ..graph.node import Node, raw
+from ..graph.reflexes import missing
 from ..graph.state import copied, fit, like
 
 # setting -> (how it is made plain, what holds of it, the same in words). A NumPy float that is not
@@ -50,13 +51,16 @@ class Optimizer:
     _kept: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        if isinstance(self.parameters, Node):
+            raise TypeError(f"{type(self).__name__}: parameters is one node; pass a list, [t]")
         self.parameters = list({id(p): p for p in self.parameters}.values())  # each moves once
         kind = type(self).__name__
         if not self.parameters:
             raise ValueError(f"{kind}: no parameters to optimise")
         for i, p in enumerate(self.parameters):
             if not isinstance(p, Node):
-                what = f"a {type(p).__name__}, not a Value or Tensor"
+                groups = "; give each group an optimiser of its own" if type(p) is dict else ""
+                what = f"a {type(p).__name__}, not a Value or Tensor{groups}"
             elif p.op is not None:
                 what = f"the result of {p.op.name}, not a leaf"
             elif p.constant:
@@ -74,6 +78,11 @@ class Optimizer:
             if not holds(value):
                 raise ValueError(f"{kind}: {name} must {demand}, got {given}")
         super().__setattr__(name, value)
+
+    if not TYPE_CHECKING:  # which reports an unknown attribute
+
+        def __getattr__(self, name: str) -> Never:
+            raise missing(self, name)
 
     def zero_grad(self) -> None:
         """Forget the gradient of every parameter."""
