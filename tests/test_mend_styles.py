@@ -1,4 +1,4 @@
-"""The commonest slips in the commonest code, a net of two layers: every one is mended, and truly."""
+"""The commonest slips in the commonest code, a net of two layers: each is mended, and truly."""
 
 import pytest
 
