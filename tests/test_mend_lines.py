@@ -8,6 +8,7 @@ import pytest
 import tinygrad_lite as tg
 from tests.mend_cases import (
     blind_networks,
+    blind_new_formulas,
     corpus_makemore,
     fresh_layers,
     fresh_losses,
@@ -306,3 +307,18 @@ def test_what_several_lines_read_is_mended_where_it_is_made(backward):
     report = tg.check(0.5 * ((a2 - y) ** 2).sum(), backward)
     assert [f.mended for f in report.wrong] == ["d = (a2 - y) * (a2 * (1 - a2))"]
     assert {f.verdict for f in report if f.line > 2} == {"follows"}
+
+
+def test_other_sizes_that_the_forward_pass_does_not_run_at_tell_nothing():
+    case = blind_networks.CHAR_RNN
+    E, names = case.draw()
+    slip = next(s for s in case.slips if s.right.endswith("+ dhnext"))
+    report = tg.check(E, variant(case, slip), names=names)
+    assert report.first.mended == "dh = np.dot(Why.T, dy) + dhnext"
+
+
+def test_a_number_that_numpy_made_may_stand_in_a_loss():
+    case = blind_new_formulas.OPTION_PRICE
+    E, names = case.draw()
+    report = tg.check(E, variant(case, case.slips[0]), names=names)
+    assert "(r + vol ** 2 / 2) * T" in report.first.mended

@@ -247,9 +247,7 @@ class Lines(Said):
         kept = [r for r in self._judged if r.verdict in (RIGHT, FOLLOWS) and r.parts is None]
         partly = [r for r in self._judged if r.verdict in (FOLLOWS, PARTLY)]
         fresh = None if self.elsewhere is None else self.elsewhere.fresh
-        lines = {row.step.instance for row in self._judged}
-        begins = next((r.index for r in self.trace.records if r.instance in lines), 0)
-        given: Any = {"fresh": fresh, "computed": self.about.computed, "begins": begins}
+        given: Any = {"fresh": fresh, "computed": self.about.computed}
         given["wrong"] = [row for row in self._judged if row.verdict == WRONG]
         trials = Trials(self.run, self.trace, self.truth, right, kept=kept, partly=partly, **given)
         return Mender(trials)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ...graph.backend import in_numpy
 from ...graph.node import Node
 from ..claims import Claim
 from ..code.coded import Coded
@@ -41,7 +42,7 @@ from .edited import (
     new_numbers,
     walked,
 )
-from .known import EXACT
+from .known import EXACT, agrees
 from .numbers import others
 from .pool import is_size
 from .redraw import FAR, ladder, with_numbers
@@ -69,7 +70,7 @@ class Trials:
     data, `partly` what is right once others are, or in part, `kept` what has to stay right with
     edits, `wrong` what is to be put right, `others` what is run by itself; `fresh` are other data
     where the graph is not to be replayed; of other sizes what a function has `computed` is computed
-    again. What is judged `begins` at that record."""
+    again."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
@@ -81,7 +82,6 @@ class Trials:
     wrong: Sequence[Claimed] = ()
     fresh: Callable[[], Iterable[list[Data]]] | None = None
     computed: Computed | None = None
-    begins: int = 0
     at: dict[Claimed, Line | None] = field(default_factory=dict)  # as they ran
     made: list[Edit] = field(default_factory=list)  # of other lines, so far
 
@@ -164,9 +164,8 @@ class Trials:
             return False
         trace = self.run(draw, None)
         raised = trace.error is not None and self.trace.error is None
-        before = self.trace.records[: self.begins]
-        if raised and any(r.instance and r.instance.statement is _line(trace) for r in before):
-            return False  # what the claims are made of does not fit there
+        if raised and self._is_of_graph(None if trace.failed is None else trace.failed.statement):
+            return False  # what is right as it is does not fit there
         if not raised and len(steps(trace)) != len(steps(self.trace)):
             return None
         lines = [c.line(trace, truth) for c in self.right]
@@ -174,6 +173,13 @@ class Trials:
         if not (raised or len(told) == len(lines)) or not all(map(line_is_right, told)):
             return False
         return reads_all(self.trace, self.truth, trace, truth)
+
+    def _is_of_graph(self, line: Any) -> bool:
+        """Whether a line assigns what the graph computes, in some turn."""
+        site = getattr(line, "value", None)
+        made = [r.value for r in self.trace.records if r.site is site and r.site is not None]
+        nodes = [np.asarray(in_numpy(n), dtype=float) for n in self.truth.tape.order]
+        return any(agrees(v, known) for v in made for known in nodes)
 
     def redrawn(
         self, claims: Sequence[Claim], values: Callable[[Data], Sequence[Any]]
@@ -346,11 +352,6 @@ class Trials:
     @cached_property
     def _runs(self) -> Runs:
         return Runs(self.run, self.trace)
-
-
-def _line(trace: Trace) -> ast.AST | None:
-    """The line in which a run ended."""
-    return None if trace.failed is None else trace.failed.statement
 
 
 def _overlap(one: Edit, other: Edit) -> bool:
