@@ -178,8 +178,9 @@ class Trials:
         """Whether a line assigns what the graph computes, in some turn."""
         site = getattr(line, "value", None)
         made = [r.value for r in self.trace.records if r.site is site and r.site is not None]
-        nodes = [np.asarray(in_numpy(n), dtype=float) for n in self.truth.tape.order]
-        return any(agrees(v, known) for v in made for known in nodes)
+        known = [in_numpy(node) for node in self.truth.tape.order]
+        real = [np.asarray(x, dtype=float) for x in known if not np.iscomplexobj(x)]
+        return any(agrees(v, x) for v in made for x in real)
 
     def redrawn(
         self, claims: Sequence[Claim], values: Callable[[Data], Sequence[Any]]
