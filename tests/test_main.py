@@ -72,6 +72,8 @@ def test_find_loss_says_what_it_looked_for():
     with pytest.raises(
         CannotRun, match=r"defines no loss: no Value or Tensor called loss, E, J, L, cost, .* or C "
     ):
+        find_loss({"F": 3.0}, "mine.py")
+    with pytest.raises(CannotRun, match=r"; E is a plain number: make the parameters Tensors, as"):
         find_loss({"E": 3.0}, "mine.py")
     cost = tg.Tensor([1.0, 2.0]).sum()
     assert find_loss({"E": tg.Tensor([1.0]), "cost": cost}, "mine.py") is cost  # an embedding, say

@@ -15,6 +15,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,12 @@ def find_loss(namespace: dict[str, Any], path: str | Path, name: str | None = No
         kind = type(namespace[name]).__name__
         raise CannotRun(f"{path}: {name} is a {kind}, not a Value or Tensor")
     wanted = name or f"{', '.join(candidates[:-1])} or {candidates[-1]}"
+    plain = next((n for n in candidates if isinstance(namespace.get(n), Number)), None)
+    hint = f"; {plain} is a plain number: make the parameters Tensors, as in W = tg.Tensor(W)"
     raise CannotRun(
         f"{path} defines no loss: no Value or Tensor called {wanted}"
         + ("" if name else " (another name: --loss NAME)")
+        + (hint if plain else "")
     )
 
 
