@@ -235,3 +235,24 @@ def test_a_wrong_partial_sum_and_a_wrong_last_line_of_that_name_are_both_mended(
     fixed = report.fixed()
     assert "dh = do * h.sum()\n" in fixed
     assert "do * np.exp(h)" in fixed
+
+
+def test_operands_that_do_not_fit_are_called_what_the_user_calls_them() -> None:
+    W, x = tg.Tensor(np.ones((2, 3)), name="W"), np.ones((3, 4))
+    z = W @ x
+    E = (z * z).sum()
+
+    def product(z, x):
+        dz = 2 * z
+        dW = dz @ x
+        return dW
+
+    def difference(z, x):
+        dz = 2 * z + 0 * x.T
+        return dz @ x.T
+
+    names = {"z": z, "x": x}
+    said = tg.check(E, product, names=names)["dW"].explanation
+    assert "matmul: dz (2, 4) @ x (3, 4) do not fit: 4 columns against 3 rows" in said
+    said = tg.check(E, difference, names=names)["dz"].explanation
+    assert "add: 2 * z (2, 4) and 0 * x.T (4, 3) do not broadcast: 2 against 4 on axis -2" in said

@@ -90,18 +90,23 @@ def explain(
     shown = labels(op, inputs)
     settings = "".join(f", {k}={v!r}" for k, v in params.items() if v is not None)
     shapes = [tuple(np.shape(a)) for a in operands]
-    misfit = _broadcast_hint(shapes) if op.elementwise and shapes else ""
-    if misfit:  # a TypeError of JAX's
-        return ValueError(f"{op.name}: {' and '.join(shown)} do not broadcast{misfit}")
-    if op.name == "matmul" and (told := _matmul(shown, shapes)):
+    fits = op.elementwise or op.name == "matmul"
+    if fits and (told := unfit(op.name, shown, shapes)):  # a TypeError of JAX's
         return ValueError(told)
     message = f"{op.name}: {', '.join(shown)}{settings}: {error}"
     kinds = (np.exceptions.AxisError, TypeError, IndexError)  # AxisError is a ValueError as well
     return next((kind for kind in kinds if isinstance(error, kind)), ValueError)(message)
 
 
+def unfit(name: str, shown: list[str], shapes: list[tuple[int, ...]]) -> str:
+    """Why shapes do not fit in a matrix product, or entry by entry; "" where they do."""
+    if name == "matmul":
+        return _matmul(shown, shapes)
+    hint = _broadcast_hint(shapes) if shapes else ""
+    return hint and f"{name}: {' and '.join(shown)} do not broadcast{hint}"
+
+
 def _matmul(shown: list[str], shapes: list[tuple[int, ...]]) -> str:
-    """Why two shapes do not fit; "" where they do."""
     a, b = shapes
     left, right = shown
     if not a or not b:

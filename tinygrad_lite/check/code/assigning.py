@@ -12,10 +12,10 @@ import numpy as np
 
 from ...graph.names import named_in
 from ...graph.node import Node
-from .expressions import MUTABLE, Expressions, copied, same
+from .expressions import Expressions, same
 from .forms import CannotRecord
 from .objects import Field
-from .plain import attribute_name, owner
+from .plain import MUTABLE, attribute_name, copied, owner
 from .scope import Scope, looped_names
 from .trace import Assignment, Record, Updated
 

@@ -16,12 +16,11 @@ from ...graph.node import Node
 from .forms import CannotRecord, form
 from .library import owned
 from .objects import Fields
-from .plain import may_set
+from .plain import MUTABLE, copied, differ, may_set
 from .scope import Closure, Scope
 from .source import NoSource, source_of
 from .trace import Record, Trace
 
-MUTABLE = (np.ndarray, list, dict, set)
 SETTERS = (setattr, delattr, object.__setattr__, object.__delattr__)
 FOLDS = (map, functools.reduce)
 ENDLESS = 1_000  # values that a generator gives
@@ -78,7 +77,11 @@ class Expressions:
         scope: Scope,
     ) -> Record:
         """Run one operation."""
-        value = compute(*[x.value for x in operands])
+        try:
+            value = compute(*[x.value for x in operands])
+        except ValueError:
+            self.trace.refused = site, [x.value for x in operands]
+            raise
         if len(self.trace.records) >= self.longest:
             raise CannotRecord("so many steps")
         if isinstance(value, np.matrix):
@@ -377,24 +380,3 @@ class Expressions:
     def replace(self, target: ast.expr, old: Any, new: Record, scope: Scope) -> None:
         """What was `old` has been changed in place: every name for it means `new` now."""
         raise NotImplementedError
-
-
-def copied(value: Any) -> Any:
-    """A copy of what can be changed in place."""
-    if isinstance(value, np.ndarray):
-        return value.copy(order="K")  # BLAS rounds by the order
-    return type(value)(value) if type(value) in MUTABLE else value
-
-
-def differ(a: Any, b: Any) -> bool:
-    """Whether a copy was changed."""
-    if isinstance(a, np.ndarray):
-        return bool(a.shape != b.shape or a.tobytes() != b.tobytes())
-    if isinstance(a, set):
-        return bool(a != b)
-    pairs = zip(a.items(), b.items()) if isinstance(a, dict) else zip(a, b)  # noqa: B905
-    if len(a) != len(b):
-        return True
-    if isinstance(a, dict):
-        return any(k != q or v is not w for (k, v), (q, w) in pairs)
-    return any(v is not w for v, w in pairs)

@@ -19,8 +19,9 @@ import numpy as np
 
 from ...graph.names import is_own
 from .assigning import Assigning
-from .expressions import MUTABLE, copied, same
+from .expressions import same
 from .forms import IN_PLACE, CannotRecord
+from .plain import MUTABLE, copied
 from .scope import Closure, Scope, local_names, yields
 from .source import Definition, NoSource, Source
 from .trace import Record, Trace

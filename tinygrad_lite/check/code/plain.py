@@ -1,5 +1,5 @@
 """A node as the array or the number that it holds, in code that may say `s`, `s.data` or `s.grad`,
-and whose attributes are whose."""
+and whose attributes are whose; what can be changed in place."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import numpy as np
 from ...graph.backend import in_numpy, is_array
 from ...graph.names import inside_of, is_library
 from ...graph.node import Node, Scalar
+
+MUTABLE = (np.ndarray, list, dict, set)
 
 
 class Held(np.ndarray):
@@ -101,3 +103,24 @@ def names_of(node: Node, names: Mapping[str, Any]) -> list[str]:
 def may_set(function: Any, values: Iterable[Any]) -> bool:
     """Whether a call may set attributes of objects of the user's."""
     return any(map(is_object, (getattr(function, "__self__", None), *values)))
+
+
+def copied(value: Any) -> Any:
+    """A copy of what can be changed in place."""
+    if isinstance(value, np.ndarray):
+        return value.copy(order="K")  # BLAS rounds by the order
+    return type(value)(value) if type(value) in MUTABLE else value
+
+
+def differ(a: Any, b: Any) -> bool:
+    """Whether a copy was changed."""
+    if isinstance(a, np.ndarray):
+        return bool(a.shape != b.shape or a.tobytes() != b.tobytes())
+    if isinstance(a, set):
+        return bool(a != b)
+    pairs = zip(a.items(), b.items()) if isinstance(a, dict) else zip(a, b)  # noqa: B905
+    if len(a) != len(b):
+        return True
+    if isinstance(a, dict):
+        return any(k != q or v is not w for (k, v), (q, w) in pairs)
+    return any(v is not w for v, w in pairs)

@@ -7,13 +7,24 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ...graph.clock import spend
+from ...graph.errors import unfit
 from ...graph.node import Node
 from .forms import form
 from .plain import may_set, owner
 from .source import Definition, Source
 
 Compute = Callable[..., Any]
+OPERATORS = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.Pow: "power",
+    ast.MatMult: "matmul",
+}
 
 RECORD, PART = 6, 9  # microseconds of an operation that is run, and of one tried at a place
 
@@ -139,6 +150,10 @@ class Trace:
     error: Exception | None = None
     failed: Instance | None = None
     inside: Instance | None = None
+    refused: tuple[Any, Sequence[Any]] = (
+        None,
+        (),
+    )  # the place of the operation that raised, and of what
     returns: Sequence[Any] = ()
     around: tuple[tuple[Source, Definition], ...] = ()
     updated: dict[Node, Updated] = field(default_factory=dict)  # leaves that are changed in place
@@ -168,11 +183,21 @@ class Trace:
     def raised(self) -> str:
         """What is said of the error: of one in a function that is called, with its line."""
         error, at = self.error, self.inside
-        said = f"raises {type(error).__name__}: {error}"
+        said = f"raises {type(error).__name__}: {self._misfit() or error}"
         if at is None or at is self.failed:
             return said
         line: Any = at.statement
         return f"{said}; in line {line.lineno} of the file: {at.source.of(line).splitlines()[0]}"
+
+    def _misfit(self) -> str:
+        """Which operands of an operator did not fit, as the user calls them."""
+        site, values = self.refused
+        if not isinstance(site, ast.BinOp) or type(site.op) not in OPERATORS:
+            return ""
+        shapes = [np.shape(v) for v in values]
+        texts = zip((site.left, site.right), shapes, strict=True)
+        shown = [f"{ast.unparse(e)} {shape}" for e, shape in texts]
+        return unfit(OPERATORS[type(site.op)], shown, shapes)
 
     def number(self, place: Any) -> int:
         """The number of a line, the first of the function, the file or the cell being 1."""
