@@ -256,3 +256,15 @@ def test_operands_that_do_not_fit_are_called_what_the_user_calls_them() -> None:
     assert "matmul: dz (2, 4) @ x (3, 4) do not fit: 4 columns against 3 rows" in said
     said = tg.check(E, difference, names=names)["dz"].explanation
     assert "add: 2 * z (2, 4) and 0 * x.T (4, 3) do not broadcast: 2 against 4 on axis -2" in said
+
+
+def test_a_kind_says_nothing_of_entries_that_it_does_not_know() -> None:
+    W = tg.Tensor(np.arange(6.0).reshape(2, 3), name="W")
+    x = np.arange(12.0).reshape(3, 4)
+
+    def turned(x: Any) -> Any:
+        dW = x.T
+        return dW
+
+    report = tg.check((W @ x).sum(), turned, names={"x": x})
+    assert "of this kind: its shape is not the node's" in report.hint(2)

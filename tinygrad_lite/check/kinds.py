@@ -21,7 +21,7 @@ KINDS: Mapping[str, str] = {
     "elementwise-vs-matmul": "an elementwise product stands for a matrix product, or the reverse",
     "wrong-order": "the factors of a product, or the entries, are in another order",
     "off-by-index": "entries are those of a neighbour: an index is off by one",
-    "shape": "the entries are right but not in the node's shape",
+    "shape": "its shape is not the node's",
     "other": "no mistake that is common explains the numbers",
 }
 
