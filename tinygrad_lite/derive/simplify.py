@@ -18,17 +18,20 @@ from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, Ix, Number, inte
 
 _LEAVES = (NUM, SIZE, ATOM, DELTA)
 _TERMS = 32  # more are not expanded to
+_TRIES = 8_000  # powers that are tried as common factors, for one expression
 _LARGE = 30.0  # an expression that costs more is folded only
 
 
 @dataclass
 class Simplifier:
-    """Simplifies expressions, and remembers. `deadline` is when it stops searching."""
+    """Simplifies expressions, and remembers. `deadline` is when it stops searching; `tries` are
+    left for an expression: sums of many products have as many orders in which to factor them."""
 
     definitions: Definitions = field(default_factory=Definitions)
     deadline: float = float("inf")
     searching: bool = True
     late: bool = False
+    tries: int = _TRIES
     _best: dict[Expr, Expr] = field(default_factory=dict)
     _factored: dict[Expr, Expr] = field(default_factory=dict)
 
@@ -57,6 +60,7 @@ class Simplifier:
         if spent() > self.deadline:
             self.late = True
             return found
+        self.tries = _TRIES
         flat = expand(found)
         folded = fold.everywhere(flat)
         tried = {found, self.factor(found), flat, folded}
@@ -117,8 +121,9 @@ class Simplifier:
     ) -> Expr | None:
         """e with the power b^x taken out of all terms that have it."""
         own = [i for i in term.names if i in b.free]
-        if spent() > self.deadline:
-            self.late = True
+        self.late |= spent() > self.deadline
+        self.tries -= 1
+        if self.late or self.tries < 0:
             return None
         shares = [(k, t.share(b, x, own)) for k, t in enumerate(taken)]
         held = [(k, s) for k, s in shares if s is not None]
