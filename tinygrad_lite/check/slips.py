@@ -215,8 +215,7 @@ def _sums(m: Node, shape: tuple[int, ...]) -> Iterator[Slip]:
     if m.data.size > 1:
         for over, what in ((np.sum, "summed"), (np.mean, "the mean")):
             text = f"yours is {what} over every axis; sum over {words} only"
-            every = lambda a, over=over: over(a) + np.zeros(m.shape)  # noqa: E731
-            yield Slip("wrong-axis", NEAR, every, text)
+            yield Slip("wrong-axis", NEAR, lambda a, over=over: over(a) + np.zeros(m.shape), text)
 
 
 def listed(axis: Any) -> str:

@@ -1,8 +1,7 @@
 """A clock that counts what is computed: a search that it ends finds the same on every machine.
 
 Whoever computes much says how long that takes about, `spend`; `spent` is read before and after, as
-`time.thread_time` would be. The microseconds were fitted to a core of 2023, on which a search of a
-second takes 0.5 to 1.4.
+`time.thread_time` would be. The microseconds are about those of a core of 2023.
 """
 
 from __future__ import annotations

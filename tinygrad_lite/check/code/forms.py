@@ -30,6 +30,14 @@ BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.LShift: operator.lshift,
     ast.RShift: operator.rshift,
 }
+NAMES: Mapping[type[ast.operator], str] = {  # of those that are ops
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.MatMult: "matmul",
+    ast.Pow: "pow",
+}
 IN_PLACE: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     kind: getattr(operator, "i" + function.__name__.rstrip("_"))
     for kind, function in BINARY.items()

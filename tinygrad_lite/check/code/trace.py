@@ -12,20 +12,11 @@ import numpy as np
 from ...graph.clock import spend
 from ...graph.errors import unfit
 from ...graph.node import Node
-from .forms import form
+from .forms import NAMES, form
 from .plain import may_set, owner
 from .source import Definition, Source
 
 Compute = Callable[..., Any]
-OPERATORS = {
-    ast.Add: "add",
-    ast.Sub: "subtract",
-    ast.Mult: "multiply",
-    ast.Div: "divide",
-    ast.Pow: "power",
-    ast.MatMult: "matmul",
-}
-
 RECORD, PART = 6, 9  # microseconds of an operation that is run, and of one tried at a place
 
 
@@ -192,12 +183,12 @@ class Trace:
     def _misfit(self) -> str:
         """Which operands of an operator did not fit, as the user calls them."""
         site, values = self.refused
-        if not isinstance(site, ast.BinOp) or type(site.op) not in OPERATORS:
+        if not isinstance(site, ast.BinOp) or type(site.op) not in NAMES:
             return ""
         shapes = [np.shape(v) for v in values]
         texts = zip((site.left, site.right), shapes, strict=True)
         shown = [f"{ast.unparse(e)} {shape}" for e, shape in texts]
-        return unfit(OPERATORS[type(site.op)], shown, shapes)
+        return unfit(NAMES[type(site.op)], shown, shapes)
 
     def number(self, place: Any) -> int:
         """The number of a line, the first of the function, the file or the cell being 1."""

@@ -13,20 +13,14 @@ import numpy as np
 
 from ...graph.node import Node
 from .expressions import same
+from .forms import NAMES
 from .plain import HeldNumber
 from .trace import Assignment, Instance, Record, Trace, Updated
 
 RATE = re.compile(r"lr|.*learn.*")  # what is called so is one in any line
 IN_UPDATES = re.compile(r"lr|eta|alpha|epsilon|.*(learn|rate|step).*")  # in that of one number
 ANY = re.compile(r".+")  # in that of an array
-CALLED = {
-    "add": ast.Add(),
-    "subtract": ast.Sub(),
-    "multiply": ast.Mult(),
-    "divide": ast.Div(),
-    "matmul": ast.MatMult(),
-    "dot": ast.MatMult(),
-}
+CALLED = {name: kind() for kind, name in NAMES.items()} | {"dot": ast.MatMult()}
 DOWN = ("delta", "update", "step")  # in names of what is to be added
 
 

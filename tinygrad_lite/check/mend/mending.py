@@ -17,7 +17,7 @@ from ...graph.node import Node
 from ..claims import in_shape
 from ..code.judged import Entry
 from ..code.library import name_in
-from ..code.source import Source, replaced
+from ..code.source import Source
 from ..code.trace import Instance, Record, Trace
 from ..tape import Tape, op_of
 from .claimed import Claimed
@@ -94,35 +94,11 @@ class Mender:
                 more = None if right else self._likeliest([end], end, closed, both, turns)
                 hit = hit if more is None else more._replace(edits=(*hit.edits, *more.edits))
             if hit is not None:
-                hit = self._upstream(hit, end, closed, needs)
                 self.found.append(self._made(hit, end, needs))
                 self.ends[self.found[-1]] = end
                 self.trials.made += hit.edits
                 return self.found[-1]
         return None
-
-    def _upstream(
-        self, hit: Hit, end: Claimed, closed: Container[ast.AST], needs: tuple[Edit, ...]
-    ) -> Hit:
-        """The same where a name gets its value, if other lines read it too: they have one cause."""
-        edit = hit.edits[0]
-        if len(hit.edits) > 1 or not isinstance(edit.place, ast.Name):
-            return hit
-        name = edit.place.id
-        reads = [r for r in self.trace.records if r.site is edit.place and r.instance is not None]
-        made = {r.instance.names[name] for r in reads if r.instance and name in r.instance.names}
-        lines = {r.instance.statement for r in made if r.instance is not None}
-        readers = {u.instance.statement for r in made for u in r.users if u.instance is not None}
-        uses = [n for n in ast.walk(edit.new) if isinstance(n, ast.Name) and n.id == name]
-        if len(lines) != 1 or len(readers) < 2 or len(uses) != 1:
-            return hit
-        (line,) = lines
-        if line in closed or not isinstance(line, ast.Assign) or not _is_named(line, name):
-            return hit
-        new = replaced(edit.new, {uses[0]: line.value})
-        above = edit._replace(place=line.value, new=new)
-        grade = self.trials.grade(end, [*needs, above])
-        return hit if grade is None or grade > hit.grade else Hit(hit.rank, (above,), grade)
 
     def rights(self, claimed: Claimed, mend: Mend) -> bool:
         """Whether a mend puts something right."""
@@ -324,10 +300,6 @@ class Mender:
         """What the graph knows."""
         tape = self.truth.tape
         return Known(tape.order, tape.g, kinked=_is_kinked(tape))
-
-
-def _is_named(line: ast.Assign, name: str) -> bool:
-    return [getattr(target, "id", None) for target in line.targets] == [name]
 
 
 def _of(claimed: Claimed) -> Any:

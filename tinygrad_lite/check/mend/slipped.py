@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from ...ops import registry
+from ..code.forms import NAMES
 from ..code.source import replaced
 from ..slips import FAR, FIRST, LIKELY, NEAR, ODD, SLIPS
 from .indexed import New, indices
@@ -37,14 +38,6 @@ from .rows import (
 from .written import Written, negated, number, shifted, turned
 
 MANY = 6  # entries of a list that are exchanged
-_NAMES: Mapping[type[ast.operator], str] = {
-    ast.Add: "add",
-    ast.Sub: "subtract",
-    ast.Mult: "multiply",
-    ast.Div: "divide",
-    ast.MatMult: "matmul",
-    ast.Pow: "pow",
-}
 _CALLED = {"dot": "matmul", "mm": "matmul", "cumsum": "cumulative_sum", "transpose": "permute_dims"}
 _COMPARED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {  # and what says the opposite
     ast.Gt: ast.LtE,
@@ -90,7 +83,7 @@ def _kept(x: Any) -> New:
 
 def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
     if isinstance(e, ast.BinOp):
-        yield from _slipped(_NAMES.get(type(e.op), ""), (e.left, e.right), read, numpy)
+        yield from _slipped(NAMES.get(type(e.op), ""), (e.left, e.right), read, numpy)
         yield from _brackets(e, read)
     elif isinstance(e, ast.UnaryOp) and isinstance(e.op, ast.USub):
         yield e.operand, "sign", FIRST
