@@ -94,6 +94,6 @@ def _one_each(name: str, weights: Any, shape: tuple[int, ...]) -> Any:
 def _refuse_node(name: str, what: str, x: Any) -> None:
     if any(isinstance(part, Node) for part in (x if isinstance(x, Sequence) else [x])):
         raise TypeError(
-            f"np.{name}: {what} is counted, which has no derivative; take t.data, where the "
-            "gradient stops. The weights have one"
+            f"np.{name}: there is no derivative by what is counted ({what}); take t.data, where "
+            "the gradient stops. There is one by the weights"
         )

@@ -83,7 +83,14 @@ def mean(a: Any, axis: Axis = None, keepdims: bool = False, where: Any = True) -
 
 def _mask(x: Any, where: Any) -> Any:
     """Booleans of the shape of x."""
-    return np.broadcast_to(np.asarray(raw(where), dtype=bool), shape_of(x))
+    held, shape = np.asarray(raw(where), dtype=bool), shape_of(x)
+    try:
+        return np.broadcast_to(held, shape)
+    except ValueError:
+        raise ValueError(
+            f"where: booleans {held.shape} do not broadcast to the data {shape}; they say of each "
+            "entry whether it counts"
+        ) from None
 
 
 def _count(x: Any, where: Any, axis: Axis, keepdims: bool, correction: float = 0) -> Any:
